@@ -1,0 +1,239 @@
+# Copyright: the djangoops.pooling authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a plan to the parameters of the roles, for one host (docs/sizing.md section 14).
+
+Private to this collection. Values only; the roles know nothing of plans and groups.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.djangoops.pooling.plugins.module_utils._fleet import (
+    Inventory,
+    local_instances,
+    services,
+)
+
+POSTGRESQL_PORT = 5432
+PGBOUNCER_PORT = 6432
+
+
+def role_parameters(
+    plan: Mapping[str, Any], fleet: Mapping[str, Any], inventory: Inventory, host: str
+) -> dict[str, dict[str, Any]]:
+    """Parameters of the roles for a host: `postgresql`, `pgbouncer`, `django_settings` as its groups ask for, `verify`.
+
+    Raises ValueError for what the formula can plan and the roles cannot do, and for addresses that are not known.
+    """
+    if fleet.get("poolers", {}).get("processes", 1) != 1:
+        raise ValueError("pooling_poolers.processes: the pgbouncer role runs one process a host; plan with 1")
+    pools = [
+        {"database": pool["name"], "user": "app", "server": "primary", **pool} for pool in fleet["pools"]
+    ]
+    result: dict[str, dict[str, Any]] = {}
+    if host in inventory.hosts(inventory.database):
+        name = inventory.server(host)
+        here = [pool for pool in pools if pool["server"] == name]
+        result["postgresql"] = _postgresql(plan["servers"][name], here, _client_hosts(inventory), inventory)
+    if host in inventory.hosts(inventory.pooler):
+        instance = plan["instances"][
+            "central" if "central" in plan["instances"] else local_instances(inventory)[host]
+        ]
+        result["pgbouncer"] = _pgbouncer(instance, plan["timeouts"], pools, fleet, _servers(inventory))
+    if host in inventory.hosts(inventory.app):
+        local = "central" not in plan["instances"]
+        poolers = (
+            ["127.0.0.1"]
+            if local
+            else [inventory.address(name) for name in inventory.hosts(inventory.pooler)]
+        )
+        result["django_settings"] = {
+            "databases": _django(
+                services(inventory, host), pools, fleet, ",".join(poolers), _servers(inventory)
+            )
+        }
+    result["verify"] = _verify(result, pools)
+    return result
+
+
+def _verify(parameters: Mapping[str, Mapping[str, Any]], pools: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the role verify has to find on a host that the other roles have set up with these parameters."""
+    postgresql = parameters.get("postgresql", {})
+    pgbouncer = parameters.get("pgbouncer", {})
+    entries = entry_names(pools)
+    return {
+        "postgresql_settings": postgresql.get("settings", {}),
+        "postgresql_connection_limits": {
+            name: user["connection_limit"] for name, user in postgresql.get("users", {}).items()
+        },
+        "pgbouncer_settings": pgbouncer.get("settings", {}),
+        "pgbouncer_databases": pgbouncer.get("databases", {}),
+        "pgbouncer_logins": [
+            {"database": entries[pool["name"]], "user": pool["user"]}
+            for pool in pools
+            if entries[pool["name"]] in pgbouncer.get("databases", {})
+        ],
+    }
+
+
+def entry_names(pools: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Pool name -> name of its [databases] entry: the database's own, if no other pool wants that one.
+
+    PgBouncer sets pool_size per database or per user, not per pair, so each pool has an entry of its own.
+    """
+    wanted = [pool["database"] for pool in pools]
+    return {
+        pool["name"]: pool["database"] if wanted.count(pool["database"]) == 1 else pool["name"]
+        for pool in pools
+    }
+
+
+def _servers(inventory: Inventory) -> dict[str, str]:
+    return {inventory.server(host): inventory.address(host) for host in inventory.hosts(inventory.database)}
+
+
+def _client_hosts(inventory: Inventory) -> list[str]:
+    """Hosts that connect to PostgreSQL: the poolers, and the app hosts for their direct aliases."""
+    return list(dict.fromkeys(inventory.hosts(inventory.pooler) + inventory.hosts(inventory.app)))
+
+
+def _networks(inventory: Inventory, host: str) -> list[str]:
+    """Addresses that a host may connect from, as pg_hba.conf wants them: with a prefix length."""
+    declared = inventory.get(host, "pooling_client_addresses")
+    facts = inventory.get(host, "ansible_facts") or {}
+    found = declared or [*facts.get("all_ipv4_addresses", []), *facts.get("all_ipv6_addresses", [])]
+    networks = [ipaddress.ip_network(address, strict=False) for address in found]
+    if not networks:
+        raise ValueError(
+            f"host {host}: its addresses are unknown, so PostgreSQL cannot be told to let it in. Gather facts, or "
+            f"declare pooling_client_addresses, a list such as ['192.0.2.10/32']."
+        )
+    return [str(network) for network in networks if declared or not network.is_link_local]
+
+
+def _postgresql(
+    server: Mapping[str, Any], pools: list[dict[str, Any]], clients: list[str], inventory: Inventory
+) -> dict[str, Any]:
+    limits = server["role_connection_limit"]
+    settings = {
+        "listen_addresses": "*",
+        "password_encryption": "scram-sha-256",
+        "max_connections": server["max_connections"],
+        "superuser_reserved_connections": server["superuser_reserved_connections"],
+        # bounds the backends of clients that vanished in mid-query; PostgreSQL 14 and newer
+        "client_connection_check_interval": server["client_connection_check_interval"],
+        # PostgreSQL 16 and newer
+        "reserved_connections": server["reserved_connections"] or None,
+    }
+    databases = sorted({pool["database"] for pool in pools})
+    return {
+        "settings": {name: value for name, value in settings.items() if value is not None},
+        "users": {user: {"connection_limit": limits[user]} for user in sorted(limits)},
+        "databases": {
+            name: {"owner": next(pool["user"] for pool in pools if pool["database"] == name)}
+            for name in databases
+        },
+        "hba": [
+            {
+                "type": "host",
+                "databases": databases,
+                "users": sorted(limits),
+                "address": network,
+                "method": "scram-sha-256",
+            }
+            for client in clients
+            for network in _networks(inventory, client)
+        ],
+    }
+
+
+def _pgbouncer(
+    instance: Mapping[str, Any],
+    timeouts: Mapping[str, Any],
+    pools: list[dict[str, Any]],
+    fleet: Mapping[str, Any],
+    servers: Mapping[str, str],
+) -> dict[str, Any]:
+    names = entry_names(pools)
+    databases = {}
+    for pool in pools:
+        if pool["name"] not in instance["pools"]:
+            continue
+        sizes = instance["pools"][pool["name"]]
+        databases[names[pool["name"]]] = {
+            "host": servers[pool["server"]],
+            "port": POSTGRESQL_PORT,
+            "dbname": pool["database"],
+            "pool_size": sizes["pool_size"],
+            "min_pool_size": sizes["min_pool_size"],
+            "reserve_pool_size": sizes["reserve_pool_size"],
+            "max_db_connections": sizes["pool_size"] + sizes["reserve_pool_size"],
+        }
+    keys = ("server_idle_timeout", "client_idle_timeout", "query_wait_timeout", "server_lifetime")
+    return {
+        "databases": databases,
+        "settings": {
+            "listen_port": PGBOUNCER_PORT,
+            "pool_mode": fleet.get("pool_mode", "transaction"),
+            "max_client_conn": instance["max_client_conn"],
+            "default_pool_size": instance["default_pool_size"],
+            "reserve_pool_timeout": instance["reserve_pool_timeout"],
+            "listen_backlog": instance["listen_backlog"],
+            **{key: timeouts[key] for key in keys},
+        },
+        "user_settings": {
+            user: {"max_user_connections": limit} for user, limit in instance["max_user_connections"].items()
+        },
+        "limit_nofile": instance["limit_nofile"],
+    }
+
+
+def password_variable(user: str) -> str:
+    """Environment variable that carries a database user's password to Django: WEB_DB_PASSWORD for web."""
+    return re.sub(r"\W", "_", user).upper() + "_DB_PASSWORD"
+
+
+def _django(
+    running: Mapping[str, Mapping[str, Any]],
+    pools: list[dict[str, Any]],
+    fleet: Mapping[str, Any],
+    pooler: str,
+    servers: Mapping[str, str],
+) -> dict[str, dict[str, Any]]:
+    """Django's DATABASES for a host: every alias of its services pooled, and the same once more direct."""
+    names = entry_names(pools)
+    by_name = {pool["name"]: pool for pool in pools}
+    result: dict[str, dict[str, Any]] = {}
+    for service_name, service in running.items():
+        for alias, pool_name in service["databases"].items():
+            pool = by_name[pool_name]
+            login = {"USER": pool["user"], "password_variable": password_variable(pool["user"])}
+            pooled = {
+                "NAME": names[pool_name],
+                **login,
+                "HOST": pooler,
+                "PORT": PGBOUNCER_PORT,
+                "CONN_MAX_AGE": 0 if service.get("native_pool") else service["conn_max_age"],
+                "DISABLE_SERVER_SIDE_CURSORS": fleet.get("pool_mode", "transaction") == "transaction",
+                "pool": service.get("native_pool"),
+            }
+            if result.setdefault(alias, pooled) != pooled:
+                raise ValueError(
+                    f"service {service_name}: alias '{alias}' means something else in another service"
+                )
+            result[f"{alias}_direct"] = {
+                "NAME": pool["database"],
+                **login,
+                "HOST": servers[pool["server"]],
+                "PORT": POSTGRESQL_PORT,
+                "CONN_MAX_AGE": 0,
+                "DISABLE_SERVER_SIDE_CURSORS": False,
+                "pool": None,
+            }
+    return result

@@ -1,0 +1,243 @@
+# Copyright: the djangoops.pooling authors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From an Ansible inventory (groups and host variables) to the fleet that the sizing formula takes.
+
+Private to this collection. Only reads; the shapes are those of docs/sizing.md section 5.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# What a service of pooling_services may say; `hosts`, `name` and `pools` are derived from the inventory.
+SERVICE_KEYS = (
+    "burst_factor",
+    "concurrency",
+    "conn_max_age",
+    "databases",
+    "deploy_overlap",
+    "host_group",
+    "interface",
+    "native_pool",
+    "processes",
+    "rps_per_host",
+    "threads",
+    "unix_socket",
+)
+# Declared once for the whole fleet, usually in group_vars/all.
+FLEET_KEYS = ("pools", "pool_mode", "targets", "timeouts")
+# docs/sizing.md section 12: behind a pooler persistent connections save the login; under ASGI they would leak.
+CONN_MAX_AGE = {"wsgi": 60, "celery": 60}
+
+
+@dataclasses.dataclass(frozen=True)
+class Inventory:
+    """Ansible's `groups` and `hostvars`, and the names of the groups that matter here."""
+
+    groups: Mapping[str, Sequence[str]]
+    hostvars: Mapping[str, Mapping[str, Any]]
+    app: str = "app"
+    pooler: str = "pooler"
+    database: str = "database"
+
+    def hosts(self, group: str) -> list[str]:
+        """Hosts of a group in inventory order. Raises ValueError when the group is absent or empty."""
+        hosts = list(self.groups.get(group) or [])
+        if not hosts:
+            raise ValueError(f"the inventory has no host in group '{group}'; add one, or name another group")
+        return hosts
+
+    def get(self, host: str, name: str, default: Any = None) -> Any:
+        """A host's variable, or the default."""
+        return self.hostvars[host].get(name, default)
+
+    def address(self, host: str) -> str:
+        """Name or address under which other hosts reach this one."""
+        return str(self.get(host, "pooling_address", host))
+
+    def server(self, host: str) -> str:
+        """Name of the PostgreSQL server that runs on this host: pooling_server, 'primary' if there is only one."""
+        name = self.get(host, "pooling_server")
+        if name is None and len(self.hosts(self.database)) > 1:
+            raise ValueError(
+                f"host {host}: with several hosts in group '{self.database}' each needs pooling_server, the name "
+                f"that pooling_pools[].server uses"
+            )
+        return "primary" if name is None else str(name)
+
+
+def fleet(inventory: Inventory) -> tuple[dict[str, Any], list[str]]:
+    """The inputs of the sizing formula, and a sentence for each fact that is missing.
+
+    Raises ValueError for an empty group, an unknown key, a service without databases that exist, or hosts that
+    contradict each other about what is declared for the whole fleet.
+    """
+    shared = {key: _agreed(inventory, f"pooling_{key}") for key in FLEET_KEYS}
+    result: dict[str, Any] = {key: value for key, value in shared.items() if value is not None}
+    if (
+        not isinstance(result.get("pools"), Sequence)
+        or isinstance(result["pools"], str)
+        or not result["pools"]
+    ):
+        raise ValueError("pooling_pools: a list with at least one pool is expected, in group_vars/all")
+    result["poolers"] = _poolers(inventory)
+    result["groups"] = _groups(inventory, local=result["poolers"].get("placement") == "local")
+    result["postgres"], warnings = _servers(inventory)
+    return result, warnings
+
+
+def services(inventory: Inventory, host: str) -> dict[str, dict[str, Any]]:
+    """What runs on an app host: service name -> its keys, defaults for CONN_MAX_AGE and databases filled in."""
+    declared = inventory.get(host, "pooling_services")
+    if not isinstance(declared, Mapping) or not declared:
+        raise ValueError(
+            f"host {host}: pooling_services is missing, a mapping of service name to its processes"
+        )
+    pools = _agreed(inventory, "pooling_pools") or []
+    result = {}
+    for name, service in declared.items():
+        path = f"host {host}: pooling_services.{name}"
+        if not isinstance(service, Mapping):
+            raise ValueError(f"{path}: a mapping is expected, for instance {{processes: 8, threads: 4}}")
+        for key in service:
+            if key not in SERVICE_KEYS:
+                near = difflib.get_close_matches(str(key), SERVICE_KEYS, 1)
+                hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(SERVICE_KEYS)}"
+                raise ValueError(f"{path}: unknown key '{key}'{hint}")
+        filled = dict(service)
+        if not filled.get("native_pool"):
+            age = CONN_MAX_AGE.get(str(filled.get("interface", "wsgi")), 0)
+            filled.setdefault("conn_max_age", age)
+        filled.setdefault("databases", {"default": pools[0]["name"]} if pools else {})
+        _check_databases(path, filled["databases"], [pool.get("name") for pool in pools])
+        result[str(name)] = filled
+    return result
+
+
+def _check_databases(path: str, databases: Any, pools: list[Any]) -> None:
+    if not isinstance(databases, Mapping) or not databases:
+        raise ValueError(f"{path}.databases: a mapping of Django's database alias to a pool is expected")
+    for alias, pool in databases.items():
+        if pool not in pools:
+            raise ValueError(
+                f"{path}.databases.{alias}: there is no pool '{pool}' in pooling_pools "
+                f"({', '.join(str(name) for name in pools)})"
+            )
+
+
+def local_instances(inventory: Inventory) -> dict[str, str]:
+    """Instance group of each app host under local placement: one for all hosts that run the same services."""
+    names: dict[tuple[str, str], str] = {}
+    result = {}
+    for host in inventory.hosts(inventory.app):
+        running = services(inventory, host)
+        declared = {str(service["host_group"]) for service in running.values() if "host_group" in service}
+        if len(declared) > 1:
+            raise ValueError(
+                f"host {host}: its services name several host groups: {', '.join(sorted(declared))}"
+            )
+        name = declared.pop() if declared else "+".join(sorted(running))
+        key = (name, _text(running))
+        if key not in names:
+            names[key] = name if name not in names.values() else f"{name}@{host}"
+        result[host] = names[key]
+    return result
+
+
+def _text(value: Any) -> str:
+    """Text that is equal for equal values."""
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _groups(inventory: Inventory, *, local: bool) -> list[dict[str, Any]]:
+    """One sizing group for each set of hosts that run a service with the same numbers."""
+    instances = local_instances(inventory) if local else {}
+    members: dict[tuple[str, str], list[str]] = {}
+    parameters: dict[tuple[str, str], dict[str, Any]] = {}
+    for host in inventory.hosts(inventory.app):
+        for name, service in services(inventory, host).items():
+            inputs = {key: value for key, value in service.items() if key != "databases"}
+            inputs["pools"] = list(service["databases"].values())
+            if local:
+                inputs["host_group"] = instances[host]
+            key = (name, _text(inputs))
+            members.setdefault(key, []).append(host)
+            parameters[key] = inputs
+    names = [name for name, _inputs in members]
+    return [
+        {
+            "name": key[0] if names.index(key[0]) == position else f"{key[0]}@{hosts[0]}",
+            "hosts": len(hosts),
+            **parameters[key],
+        }
+        for position, (key, hosts) in enumerate(members.items())
+    ]
+
+
+def _poolers(inventory: Inventory) -> dict[str, Any]:
+    hosts = inventory.hosts(inventory.pooler)
+    declared = [inventory.get(host, "pooling_poolers") or {} for host in hosts]
+    for host, value in zip(hosts, declared, strict=True):
+        if not isinstance(value, Mapping) or "hosts" in value:
+            raise ValueError(
+                f"host {host}: pooling_poolers is a mapping; its hosts are the group's, not declared"
+            )
+        if value != declared[0]:
+            raise ValueError(
+                f"pooling_poolers differs between {hosts[0]} and {host}; declare it in group_vars"
+            )
+    return {**declared[0], "hosts": len(hosts)}
+
+
+def _servers(inventory: Inventory) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    servers: dict[str, dict[str, Any]] = {}
+    warnings = []
+    for host in inventory.hosts(inventory.database):
+        name = inventory.server(host)
+        if name in servers:
+            raise ValueError(f"host {host}: pooling_server '{name}' is taken by another host")
+        declared = inventory.get(host, "pooling_postgres") or {}
+        if not isinstance(declared, Mapping):
+            raise ValueError(
+                f"host {host}: pooling_postgres is a mapping, for instance {{max_connections: 200}}"
+            )
+        facts = inventory.get(host, "ansible_facts") or {}
+        servers[name] = dict(declared)
+        if "cores" not in declared and "vcpus" not in declared:
+            if "processor_vcpus" in facts:
+                servers[name]["vcpus"] = facts["processor_vcpus"]
+                servers[name].setdefault("threads_per_core", facts.get("processor_threads_per_core", 2))
+            elif "target_connections" not in declared:
+                warnings.append(
+                    f"host {host}: number of CPUs unknown, so 20 connections are planned for each pool. "
+                    f"Gather facts, or declare pooling_postgres.cores."
+                )
+        if "ram_mib" not in declared:
+            if "memtotal_mb" in facts:
+                servers[name]["ram_mib"] = facts["memtotal_mb"]
+            else:
+                warnings.append(
+                    f"host {host}: memory unknown, so the plan says nothing about it. "
+                    f"Gather facts, or declare pooling_postgres.ram_mib."
+                )
+    return servers, warnings
+
+
+def _agreed(inventory: Inventory, name: str) -> Any:
+    """The value of a variable that has to be the same on all hosts of the fleet, or None."""
+    found: dict[str, Any] = {}
+    for group in (inventory.app, inventory.pooler, inventory.database):
+        for host in inventory.hosts(group):
+            if inventory.get(host, name) is not None:
+                found[host] = inventory.get(host, name)
+    for host, value in found.items():
+        first = next(iter(found))
+        if value != found[first]:
+            raise ValueError(f"{name} differs between {first} and {host}; declare it once, in group_vars/all")
+    return next(iter(found.values()), None)
