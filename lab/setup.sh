@@ -7,6 +7,8 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export ANSIBLE_HOME=$top/.ansible
 export PATH=$top/.venv/bin:$PATH
 export MOLECULE_GLOB="molecule/*/molecule.yml"
+# with sudo the checkout belongs to somebody else, which git refuses to read unless told
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$top
 self=$ANSIBLE_HOME/collections/ansible_collections/djangoops/pooling
 
 setup_step() { printf '%s  %s\n' "$(date +%T)" "$*" >&2; }
