@@ -57,6 +57,10 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"pooling_pgbouncer_settings": {"default_pool_size": 0}},
         ("pgbouncer_settings.default_pool_size", "0"),
     ),
+    "an unknown way to log in": (
+        {"pooling_auth_type": "trust"},
+        ("pooling_auth_type", "trust", "scram-sha-256"),
+    ),
     "a user without a password": ({"pooling_users": {"app": {}}}, ("pooling_users", "app", "password")),
     "a user that is not declared": (
         {"pooling_users": {"other": {"password": "x"}}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
@@ -95,7 +96,8 @@ def test_restart_of_postgresql_is_refused_while_clients_are_connected(
     assert "max_connections" in run.words and "postgresql_restart_allowed" in run.words
     assert open_session()
     assert sql("SHOW max_connections") == before
-    run = playbook(pooling_postgres={"max_connections": 130}, postgresql_restart_allowed=True)
+    # as text, which is what -e postgresql_restart_allowed=true gives
+    run = playbook(pooling_postgres={"max_connections": 130}, postgresql_restart_allowed="true")
     assert run.code == 0, run.output
     assert sql("SHOW max_connections") == "130"
     assert playbook(postgresql_restart_allowed=True).code == 0
@@ -131,6 +133,19 @@ def test_killed_before_postgresql_is_reloaded(
     loaded = float(sql("SELECT extract(epoch FROM pg_conf_load_time())"))
     assert loaded > server.file("/etc/postgresql/17/main/pg_hba.conf").mtime.timestamp() - 1
     assert playbook().code == 0
+
+
+def test_md5_where_asked(playbook: Playbook, login: Query, sql: Query) -> None:
+    """A role that still has an md5 hash logs in through the pooler, which carries that very hash."""
+    digest = "md5" + hashlib.md5(f"{NEW_PASSWORD}app".encode()).hexdigest()
+    run = playbook(pooling_auth_type="md5", pooling_users={"app": {"verifier": digest}})
+    assert run.code == 0, run.output
+    assert "pgbouncer_users has md5 hashes" in run.words
+    assert sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'") == digest
+    assert login(NEW_PASSWORD) == ""
+    assert login("wrong") != ""
+    assert playbook().code == 0
+    assert login(PASSWORD) == ""
 
 
 def test_no_secret_in_the_output(playbook: Playbook, sql: Query, login: Query) -> None:

@@ -1,20 +1,20 @@
-#!/bin/sh
 # Ask the installed PgBouncer whether it would accept a candidate file, without opening a socket.
-#   djangoops-pgbouncer-check ini|userlist FILE
-# PgBouncer has no option for that. But it reads its whole configuration before it looks for something to listen on;
-# with nothing to listen on, the last thing an accepted configuration says is "nowhere to listen on".
+#   sh -c "$(cat check.sh)" KIND FILE        KIND is ini or userlist
+# PgBouncer has no option for that. But it reads its whole configuration before it looks for something to listen on; with
+# nothing to listen on, the last thing an accepted configuration says is "nowhere to listen on". A percent sign is written twice
+# here, because the template module substitutes the candidate file for one.
 set -eu
-kind=$1 candidate=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cp "$candidate" "$work/candidate"
+cp "$1" "$work/candidate"
 {
-    case $kind in
+    case $0 in
         # the candidate ends in its only [pgbouncer] section, which the lines below continue
-        ini) echo "%include $work/candidate" ;;
-        userlist) printf '[databases]\n[pgbouncer]\nauth_file = %s/candidate\n' "$work" ;;
+        ini) echo "%%include $work/candidate" ;;
+        userlist) echo "[databases]"; echo "[pgbouncer]"; echo "auth_file = $work/candidate" ;;
     esac
-    printf 'listen_addr =\nunix_socket_dir =\npidfile =\nlogfile =\nsyslog = 0\nuser =\n'
+    for key in listen_addr unix_socket_dir pidfile logfile user; do echo "$key ="; done
+    echo "syslog = 0"
 } >"$work/check.ini"
 chown -R postgres: "$work"
 said=$(timeout 10 runuser -u postgres -- /usr/sbin/pgbouncer "$work/check.ini" 2>&1 || true)
