@@ -16,7 +16,13 @@ def fleet(placement: str) -> dict[str, object]:
     """1,000 groups over 200 pools on one server."""
     return {
         "groups": [
-            {"name": f"group{n}", "hosts": 1 + n % 3, "processes": 4, "threads": 2, "pools": [f"pool{n % 200}"]}
+            {
+                "name": f"group{n}",
+                "hosts": 1 + n % 3,
+                "processes": 4,
+                "threads": 2,
+                "pools": [f"pool{n % 200}"],
+            }
             for n in range(1000)
         ],
         "pools": [{"name": f"pool{n}", "database": f"db{n}", "user": f"user{n % 20}"} for n in range(200)],
