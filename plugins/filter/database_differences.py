@@ -62,9 +62,10 @@ from ansible_collections.djangoops.pooling.plugins.module_utils import _compare
 
 def database_differences(wanted: Mapping[str, Any], running: list[Mapping[str, str]]) -> list[str]:
     """Return what differs between the wanted databases and the rows of SHOW DATABASES."""
-    if not isinstance(wanted, Mapping):
-        raise AnsibleFilterError("djangoops.pooling.database_differences: a mapping of databases is expected")
-    return _compare.database_differences(wanted, running)
+    try:
+        return _compare.database_differences(wanted, running)
+    except ValueError as exc:
+        raise AnsibleFilterError(f"djangoops.pooling.database_differences: {exc}") from exc
 
 
 class FilterModule:

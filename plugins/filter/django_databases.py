@@ -14,8 +14,8 @@ version_added: 0.1.0
 author:
   - The djangoops.pooling authors
 description:
-  - Returns the source of a module that defines C(DATABASES) and nothing else. Values are Python literals, passwords come from
-    the environment.
+  - Returns the source of a module that defines C(DATABASES) and nothing else. Values are Python literals, passwords come
+    from the environment.
 options:
   _input:
     description:

@@ -14,8 +14,8 @@ version_added: 0.1.0
 author:
   - The djangoops.pooling authors
 description:
-  - Turns Ansible's groups and host variables into the fleet that P(djangoops.pooling.pool_plan#filter) plans for, so that a host
-    added to the inventory is all it takes to plan anew.
+  - Turns Ansible's groups and host variables into the fleet that P(djangoops.pooling.pool_plan#filter) plans for, so that
+    a host added to the inventory is all it takes to plan anew.
   - A host of the app group declares V(pooling_services), a mapping of service name to the keys of V(groups[]) of the
     plan (V(interface), V(processes), V(threads), V(concurrency), V(conn_max_age), V(native_pool), V(deploy_overlap),
     V(burst_factor), V(rps_per_host), V(unix_socket), V(host_group)) and V(databases), a mapping of Django's alias to a
@@ -27,8 +27,8 @@ description:
   - For the whole fleet, in C(group_vars/all), V(pooling_pools) is the plan's V(pools); V(pooling_pool_mode),
     V(pooling_targets) and V(pooling_timeouts) are optional.
   - Facts fill in what a database host does not declare, C(processor_vcpus), C(processor_threads_per_core) and
-    C(memtotal_mb). Where they are missing too, Ansible prints a warning, and the plan falls back to 20 connections a pool and
-    to no statement about memory.
+    C(memtotal_mb). Where they are missing too, Ansible prints a warning, and the plan falls back to 20 connections a pool
+    and to no statement about memory.
 positional: hostvars
 options:
   _input:

@@ -14,8 +14,8 @@ version_added: 0.1.0
 author:
   - The djangoops.pooling authors
 description:
-  - Lays a plan out as a table for a terminal, demand, pools, the budget of each server as used/allowed, and timeouts, with the
-    reasons of the main numbers and the warnings.
+  - Lays a plan out as a table for a terminal, demand, pools, the budget of each server as used/allowed, and timeouts, with
+    the reasons of the main numbers and the warnings.
 positional: fleet
 options:
   _input:

@@ -16,8 +16,10 @@ author:
 description:
   - Says what the roles of this collection have to write on a host so that the fleet is as planned. The playbook
     C(djangoops.pooling.site) passes it on; use it in your own playbook if you wire the roles differently.
-  - Addresses are those of V(pooling_address) of a host, by default its name in the inventory. PostgreSQL lets the hosts in that
-    connect to it, by their addresses in the facts or, if declared, V(pooling_client_addresses).
+  - Addresses are those of V(pooling_address) of a host, by default its name in the inventory. PostgreSQL lets the hosts in
+    that connect to it, by their addresses in the facts or, if declared, V(pooling_client_addresses).
+  - V(pooling_auth_type) of the database and pooler hosts is V(scram-sha-256) or, for servers that still store md5 hashes,
+    V(md5), which takes both.
 positional: fleet, host, groups, hostvars
 options:
   _input:
@@ -75,8 +77,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - A key for each role that belongs on the host, C(postgresql), C(pgbouncer), C(django_settings). Below it the role's
-      parameters without the role's name, for instance C(pgbouncer.databases) for C(pgbouncer_databases).
+    - A key for each role that belongs on the host, C(postgresql), C(pgbouncer), C(django_settings), and C(verify). Below it
+      the role's parameters without the role's name, for instance C(pgbouncer.databases) for C(pgbouncer_databases).
   type: dictionary
 """
 

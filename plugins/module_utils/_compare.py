@@ -32,8 +32,16 @@ def database_differences(
     """Sentences such as "app.pool_size: running 20, wanted 5"; an empty list when the pooler is as wanted.
 
     wanted is [databases] as the pgbouncer role takes it, running the rows of SHOW DATABASES. Keys that SHOW DATABASES
-    does not report are not compared. The console's own entry is left out.
+    does not report are not compared. The console's own entry is left out. Raises ValueError for anything else.
     """
+    if not isinstance(wanted, Mapping) or not all(isinstance(keys, Mapping) for keys in wanted.values()):
+        raise ValueError("a mapping of databases is expected, each a mapping")
+    if (
+        not isinstance(running, Sequence)
+        or isinstance(running, str)
+        or not all(isinstance(row, Mapping) and "name" in row for row in running)
+    ):
+        raise ValueError("the rows of SHOW DATABASES are expected, mappings with a name")
     rows = {row["name"]: row for row in running if row["name"] != "pgbouncer"}
     differences = [f"{name}: wanted, not running" for name in wanted if name not in rows]
     differences += [f"{name}: running, not wanted" for name in rows if name not in wanted]

@@ -10,10 +10,11 @@ Private to this collection. The text is made of literals (repr), so that no valu
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-REQUIRED = ("NAME", "USER", "HOST", "PORT", "password_variable")
+TEXTS = ("NAME", "USER", "HOST", "password_variable")
+REQUIRED = (*TEXTS, "PORT")
 # Everything an alias may say, in the order of the file; with the reason that stands above the line, if any.
 KEYS: dict[str, str] = {
     "NAME": "",
@@ -26,6 +27,19 @@ KEYS: dict[str, str] = {
     "DISABLE_SERVER_SIDE_CURSORS": "iterator() would ask the next server connection for a cursor it does not have",
     "pool": "",
 }
+# Follows from CONN_MAX_AGE, so nobody sets it.
+SETTABLE = tuple(key for key in KEYS if key != "CONN_HEALTH_CHECKS")
+# What psycopg_pool's ConnectionPool takes, numbers all of them; its min_size is 4 unless given.
+POOL_KEYS = (
+    "max_idle",
+    "max_lifetime",
+    "max_size",
+    "max_waiting",
+    "min_size",
+    "num_workers",
+    "reconnect_timeout",
+    "timeout",
+)
 
 
 def databases_source(databases: Mapping[str, Mapping[str, Any]]) -> str:
@@ -43,8 +57,8 @@ def _alias(alias: str, settings: Mapping[str, Any]) -> str:
     path = f"django_settings_databases.{alias}"
     _check(path, settings)
     age = _integer(f"{path}.CONN_MAX_AGE", settings.get("CONN_MAX_AGE", 0), 0, 86400)
-    pool = settings.get("pool") or None
-    if pool and age:
+    pool = _pool(f"{path}.pool", settings.get("pool"))
+    if pool is not None and age:
         raise ValueError(
             f"{path}: pool and CONN_MAX_AGE {age} exclude each other in Django; set CONN_MAX_AGE to 0"
         )
@@ -60,8 +74,8 @@ def _alias(alias: str, settings: Mapping[str, Any]) -> str:
         lines["CONN_HEALTH_CHECKS"] = "True"
     if settings.get("DISABLE_SERVER_SIDE_CURSORS"):
         lines["DISABLE_SERVER_SIDE_CURSORS"] = "True"
-    if pool:
-        lines["pool"] = repr({"pool": dict(pool) if isinstance(pool, Mapping) else True})
+    if pool is not None:
+        lines["pool"] = repr({"pool": pool or True})
     text = f"    {alias!r}: {{\n        'ENGINE': 'django.db.backends.postgresql',\n"
     for key, value in lines.items():
         if KEYS[key] and value != "0":
@@ -75,14 +89,42 @@ def _alias(alias: str, settings: Mapping[str, Any]) -> str:
 def _check(path: str, settings: Mapping[str, Any]) -> None:
     if not isinstance(settings, Mapping):
         raise ValueError(f"{path}: a mapping is expected")
-    for key in settings:
-        if key not in KEYS:
-            near = difflib.get_close_matches(str(key), KEYS, 1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(KEYS)}"
-            raise ValueError(f"{path}: unknown key '{key}'; {hint}")
+    _check_keys(path, settings, SETTABLE)
     for key in REQUIRED:
         if settings.get(key) in (None, ""):
             raise ValueError(f"{path}.{key} is missing")
+    for key in TEXTS:
+        # a database may be called 2024, which YAML reads as a number
+        if isinstance(settings[key], bool) or not isinstance(settings[key], str | int):
+            raise ValueError(f"{path}.{key}: '{settings[key]}' is not a string")
+    cursors = settings.get("DISABLE_SERVER_SIDE_CURSORS", False)
+    if not isinstance(cursors, bool):
+        raise ValueError(f"{path}.DISABLE_SERVER_SIDE_CURSORS: '{cursors}' is not true or false")
+
+
+def _check_keys(path: str, settings: Mapping[str, Any], known: Sequence[str]) -> None:
+    for key in settings:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+            raise ValueError(f"{path}: unknown key '{key}'; {hint}")
+
+
+def _pool(path: str, value: Any) -> dict[str, int] | None:
+    """The native pool's own settings, empty for its defaults; None for no pool."""
+    if value is None or isinstance(value, bool):
+        return {} if value else None
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{path}: '{value}' is not true, false or a mapping such as {{max_size: 4}}")
+    _check_keys(path, value, POOL_KEYS)
+    pool = {str(key): _integer(f"{path}.{key}", number, 0, 86400) for key, number in value.items()}
+    least = pool.get("min_size", 4)
+    most = pool.get("max_size", least)
+    if most < max(least, 1):
+        raise ValueError(
+            f"{path}: max_size {most} is below 1 or min_size {least}, which psycopg_pool refuses; declare both"
+        )
+    return pool
 
 
 def _integer(path: str, value: Any, low: int, high: int) -> int:

@@ -9,17 +9,22 @@ Private to this collection. Values only; the roles know nothing of plans and gro
 
 from __future__ import annotations
 
+import collections
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.djangoops.pooling.plugins.module_utils._django import databases_source
+from ansible_collections.djangoops.pooling.plugins.module_utils._exact import to_fraction
 from ansible_collections.djangoops.pooling.plugins.module_utils._fleet import (
     Inventory,
     local_instances,
     services,
 )
 
+# What clients and poolers prove themselves by; md5 takes SCRAM secrets too, for servers that still store md5 hashes.
+AUTH_TYPES = ("scram-sha-256", "md5")
 POSTGRESQL_PORT = 5432
 PGBOUNCER_PORT = 6432
 
@@ -31,21 +36,34 @@ def role_parameters(
 
     Raises ValueError for what the formula can plan and the roles cannot do, and for addresses that are not known.
     """
-    if fleet.get("poolers", {}).get("processes", 1) != 1:
+    if to_fraction(fleet.get("poolers", {}).get("processes", 1)) != 1:
         raise ValueError("pooling_poolers.processes: the pgbouncer role runs one process a host; plan with 1")
+    if fleet.get("poolers", {}).get("auth_query"):
+        raise ValueError(
+            "pooling_poolers.auth_query: the pgbouncer role writes a userlist; plan without auth_query"
+        )
     pools = [
         {"database": pool["name"], "user": "app", "server": "primary", **pool} for pool in fleet["pools"]
     ]
     result: dict[str, dict[str, Any]] = {}
     if host in inventory.hosts(inventory.database):
         name = inventory.server(host)
-        here = [pool for pool in pools if pool["server"] == name]
-        result["postgresql"] = _postgresql(plan["servers"][name], here, _client_hosts(inventory), inventory)
+        if name not in plan["servers"]:
+            raise ValueError(
+                f"host {host}: no service uses a pool on its server '{name}'; name it in pooling_pools[].server, or "
+                f"take the host out of group '{inventory.database}'"
+            )
+        used = {pool for instance in plan["instances"].values() for pool in instance["pools"]}
+        here = [pool for pool in pools if pool["server"] == name and pool["name"] in used]
+        result["postgresql"] = _postgresql(
+            plan["servers"][name], here, inventory, _auth_type(inventory, host)
+        )
     if host in inventory.hosts(inventory.pooler):
         instance = plan["instances"][
             "central" if "central" in plan["instances"] else local_instances(inventory)[host]
         ]
         result["pgbouncer"] = _pgbouncer(instance, plan["timeouts"], pools, fleet, _servers(inventory))
+        result["pgbouncer"]["settings"]["auth_type"] = _auth_type(inventory, host)
     if host in inventory.hosts(inventory.app):
         local = "central" not in plan["instances"]
         poolers = (
@@ -53,11 +71,12 @@ def role_parameters(
             if local
             else [inventory.address(name) for name in inventory.hosts(inventory.pooler)]
         )
-        result["django_settings"] = {
-            "databases": _django(
-                services(inventory, host), pools, fleet, ",".join(poolers), _servers(inventory)
-            )
-        }
+        databases = _django(services(inventory, host), pools, fleet, ",".join(poolers), _servers(inventory))
+        try:
+            databases_source(databases)  # what Django would refuse is refused before any host is touched
+        except ValueError as exc:
+            raise ValueError(f"host {host}: {exc}") from exc
+        result["django_settings"] = {"databases": databases}
     result["verify"] = _verify(result, pools)
     return result
 
@@ -83,19 +102,25 @@ def _verify(parameters: Mapping[str, Mapping[str, Any]], pools: list[dict[str, A
 
 
 def entry_names(pools: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Pool name -> name of its [databases] entry: the database's own, if no other pool wants that one.
+    """Pool name -> name of its [databases] entry: the database's own, if no other pool has or is called that one.
 
     PgBouncer sets pool_size per database or per user, not per pair, so each pool has an entry of its own.
     """
-    wanted = [pool["database"] for pool in pools]
+    wanted = collections.Counter(name for pool in pools for name in {pool["database"], pool["name"]})
     return {
-        pool["name"]: pool["database"] if wanted.count(pool["database"]) == 1 else pool["name"]
-        for pool in pools
+        pool["name"]: pool["database"] if wanted[pool["database"]] == 1 else pool["name"] for pool in pools
     }
 
 
 def _servers(inventory: Inventory) -> dict[str, str]:
     return {inventory.server(host): inventory.address(host) for host in inventory.hosts(inventory.database)}
+
+
+def _auth_type(inventory: Inventory, host: str) -> str:
+    declared = str(inventory.get(host, "pooling_auth_type", AUTH_TYPES[0]))
+    if declared not in AUTH_TYPES:
+        raise ValueError(f"host {host}: pooling_auth_type '{declared}' is none of {', '.join(AUTH_TYPES)}")
+    return declared
 
 
 def _client_hosts(inventory: Inventory) -> list[str]:
@@ -107,18 +132,27 @@ def _networks(inventory: Inventory, host: str) -> list[str]:
     """Addresses that a host may connect from, as pg_hba.conf wants them: with a prefix length."""
     declared = inventory.get(host, "pooling_client_addresses")
     facts = inventory.get(host, "ansible_facts") or {}
+    if declared is not None and (isinstance(declared, str) or not isinstance(declared, Sequence)):
+        raise ValueError(
+            f"host {host}: pooling_client_addresses: a list is expected, such as ['192.0.2.10/32']"
+        )
     found = declared or [*facts.get("all_ipv4_addresses", []), *facts.get("all_ipv6_addresses", [])]
-    networks = [ipaddress.ip_network(address, strict=False) for address in found]
+    try:
+        networks = [ipaddress.ip_network(str(address), strict=False) for address in found]
+    except ValueError as exc:
+        raise ValueError(f"host {host}: pooling_client_addresses: {exc}") from exc
+    if not declared:
+        networks = [network for network in networks if not network.is_link_local]
     if not networks:
         raise ValueError(
             f"host {host}: its addresses are unknown, so PostgreSQL cannot be told to let it in. Gather facts, or "
             f"declare pooling_client_addresses, a list such as ['192.0.2.10/32']."
         )
-    return [str(network) for network in networks if declared or not network.is_link_local]
+    return [str(network) for network in networks]
 
 
 def _postgresql(
-    server: Mapping[str, Any], pools: list[dict[str, Any]], clients: list[str], inventory: Inventory
+    server: Mapping[str, Any], pools: list[dict[str, Any]], inventory: Inventory, auth_type: str
 ) -> dict[str, Any]:
     limits = server["role_connection_limit"]
     settings = {
@@ -145,9 +179,9 @@ def _postgresql(
                 "databases": databases,
                 "users": sorted(limits),
                 "address": network,
-                "method": "scram-sha-256",
+                "method": auth_type,
             }
-            for client in clients
+            for client in _client_hosts(inventory)
             for network in _networks(inventory, client)
         ],
     }
@@ -196,7 +230,18 @@ def _pgbouncer(
 
 def password_variable(user: str) -> str:
     """Environment variable that carries a database user's password to Django: WEB_DB_PASSWORD for web."""
-    return re.sub(r"\W", "_", user).upper() + "_DB_PASSWORD"
+    return re.sub(r"\W", "_", user, flags=re.ASCII).upper() + "_DB_PASSWORD"
+
+
+def _check_password_variables(users: set[str]) -> None:
+    owners: dict[str, str] = {}
+    for user in sorted(users):
+        other = owners.setdefault(password_variable(user), user)
+        if other != user:
+            raise ValueError(
+                f"pooling_pools: the passwords of users '{other}' and '{user}' would both be {password_variable(user)} "
+                f"in Django's environment; rename one"
+            )
 
 
 def _django(
@@ -207,6 +252,7 @@ def _django(
     servers: Mapping[str, str],
 ) -> dict[str, dict[str, Any]]:
     """Django's DATABASES for a host: every alias of its services pooled, and the same once more direct."""
+    _check_password_variables({pool["user"] for pool in pools})
     names = entry_names(pools)
     by_name = {pool["name"]: pool for pool in pools}
     result: dict[str, dict[str, Any]] = {}
@@ -219,15 +265,11 @@ def _django(
                 **login,
                 "HOST": pooler,
                 "PORT": PGBOUNCER_PORT,
-                "CONN_MAX_AGE": 0 if service.get("native_pool") else service["conn_max_age"],
+                "CONN_MAX_AGE": int(to_fraction(service.get("conn_max_age", 0)) or 0),
                 "DISABLE_SERVER_SIDE_CURSORS": fleet.get("pool_mode", "transaction") == "transaction",
                 "pool": service.get("native_pool"),
             }
-            if result.setdefault(alias, pooled) != pooled:
-                raise ValueError(
-                    f"service {service_name}: alias '{alias}' means something else in another service"
-                )
-            result[f"{alias}_direct"] = {
+            direct = {
                 "NAME": pool["database"],
                 **login,
                 "HOST": servers[pool["server"]],
@@ -236,4 +278,12 @@ def _django(
                 "DISABLE_SERVER_SIDE_CURSORS": False,
                 "pool": None,
             }
+            for name, settings in ((alias, pooled), (f"{alias}_direct", direct)):
+                other = result.setdefault(name, settings)
+                differing = [key for key in settings if settings[key] != other[key]]
+                if differing:
+                    raise ValueError(
+                        f"service {service_name}: alias '{name}' means something else already on this host "
+                        f"({', '.join(differing)}); name it differently in databases, or declare the services alike"
+                    )
     return result

@@ -45,6 +45,10 @@ class Inventory:
     app: str = "app"
     pooler: str = "pooler"
     database: str = "database"
+    # what was read before: in Ansible every look at a host's variables costs milliseconds
+    known: dict[tuple[str, str], Any] = dataclasses.field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def hosts(self, group: str) -> list[str]:
         """Hosts of a group in inventory order. Raises ValueError when the group is absent or empty."""
@@ -55,7 +59,10 @@ class Inventory:
 
     def get(self, host: str, name: str, default: Any = None) -> Any:
         """A host's variable, or the default."""
-        return self.hostvars[host].get(name, default)
+        if (host, name) not in self.known:
+            self.known[host, name] = self.hostvars[host].get(name)
+        value = self.known[host, name]
+        return default if value is None else value
 
     def address(self, host: str) -> str:
         """Name or address under which other hosts reach this one."""
@@ -80,16 +87,31 @@ def fleet(inventory: Inventory) -> tuple[dict[str, Any], list[str]]:
     """
     shared = {key: _agreed(inventory, f"pooling_{key}") for key in FLEET_KEYS}
     result: dict[str, Any] = {key: value for key, value in shared.items() if value is not None}
-    if (
-        not isinstance(result.get("pools"), Sequence)
-        or isinstance(result["pools"], str)
-        or not result["pools"]
-    ):
-        raise ValueError("pooling_pools: a list with at least one pool is expected, in group_vars/all")
+    _check_pools(result.get("pools"))
     result["poolers"] = _poolers(inventory)
     result["groups"] = _groups(inventory, local=result["poolers"].get("placement") == "local")
     result["postgres"], warnings = _servers(inventory)
     return result, warnings
+
+
+def _check_pools(pools: Any) -> None:
+    if not isinstance(pools, Sequence) or isinstance(pools, str) or not pools:
+        raise ValueError("pooling_pools: a list with at least one pool is expected, in group_vars/all")
+    seen: dict[tuple[str, str, str], int] = {}
+    for index, pool in enumerate(pools):
+        path = f"pooling_pools[{index}]"
+        if not isinstance(pool, Mapping) or not pool.get("name"):
+            raise ValueError(f"{path}: a mapping with a name is expected, for instance {{name: app}}")
+        server, database, user = (
+            str(pool.get(key) or default)
+            for key, default in (("server", "primary"), ("database", pool["name"]), ("user", "app"))
+        )
+        first = seen.setdefault((server, database, user), index)
+        if first != index:
+            raise ValueError(
+                f"{path}: database '{database}' and user '{user}' on server '{server}' are declared twice, first in "
+                f"pooling_pools[{first}]; share that pool: several aliases may name the same pool"
+            )
 
 
 def services(inventory: Inventory, host: str) -> dict[str, dict[str, Any]]:
@@ -111,7 +133,7 @@ def services(inventory: Inventory, host: str) -> dict[str, dict[str, Any]]:
                 hint = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(SERVICE_KEYS)}"
                 raise ValueError(f"{path}: unknown key '{key}'{hint}")
         filled = dict(service)
-        if not filled.get("native_pool"):
+        if filled.get("native_pool") in (None, False):
             age = CONN_MAX_AGE.get(str(filled.get("interface", "wsgi")), 0)
             filled.setdefault("conn_max_age", age)
         filled.setdefault("databases", {"default": pools[0]["name"]} if pools else {})
@@ -133,9 +155,15 @@ def _check_databases(path: str, databases: Any, pools: list[Any]) -> None:
 
 def local_instances(inventory: Inventory) -> dict[str, str]:
     """Instance group of each app host under local placement: one for all hosts that run the same services."""
+    apps, poolers = inventory.hosts(inventory.app), inventory.hosts(inventory.pooler)
+    if alone := set(apps) ^ set(poolers):
+        raise ValueError(
+            f"pooling_poolers.placement local: every host of '{inventory.app}' runs a pooler of its own, so the hosts "
+            f"of '{inventory.pooler}' have to be the same; only in one of the groups: {', '.join(sorted(alone))}"
+        )
     names: dict[tuple[str, str], str] = {}
     result = {}
-    for host in inventory.hosts(inventory.app):
+    for host in apps:
         running = services(inventory, host)
         declared = {str(service["host_group"]) for service in running.values() if "host_group" in service}
         if len(declared) > 1:
@@ -208,18 +236,21 @@ def _servers(inventory: Inventory) -> tuple[dict[str, dict[str, Any]], list[str]
                 f"host {host}: pooling_postgres is a mapping, for instance {{max_connections: 200}}"
             )
         facts = inventory.get(host, "ansible_facts") or {}
+        given = {key for key in declared if declared[key] is not None}
         servers[name] = dict(declared)
-        if "cores" not in declared and "vcpus" not in declared:
-            if "processor_vcpus" in facts:
+        if not given & {"cores", "vcpus"}:
+            # 0 is what Ansible reports where it cannot tell
+            if facts.get("processor_vcpus"):
                 servers[name]["vcpus"] = facts["processor_vcpus"]
-                servers[name].setdefault("threads_per_core", facts.get("processor_threads_per_core", 2))
-            elif "target_connections" not in declared:
+                if "threads_per_core" not in given:
+                    servers[name]["threads_per_core"] = facts.get("processor_threads_per_core") or 2
+            elif not given & {"target_connections", "usl"}:
                 warnings.append(
                     f"host {host}: number of CPUs unknown, so 20 connections are planned for each pool. "
                     f"Gather facts, or declare pooling_postgres.cores."
                 )
-        if "ram_mib" not in declared:
-            if "memtotal_mb" in facts:
+        if "ram_mib" not in given:
+            if facts.get("memtotal_mb"):
                 servers[name]["ram_mib"] = facts["memtotal_mb"]
             else:
                 warnings.append(

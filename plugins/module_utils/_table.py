@@ -13,7 +13,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-WIDTH = 100
+# lines this short are not folded once more by the callback that prints YAML
+WIDTH = 74
 
 
 def plan_table(plan: Mapping[str, Any], fleet: Mapping[str, Any], *, why: bool = False) -> list[str]:
@@ -38,7 +39,9 @@ def _demand(plan: Mapping[str, Any], fleet: Mapping[str, Any]) -> list[str]:
                 group["name"],
                 str(group.get("hosts", 1)),
                 str(group.get("processes", 1)),
-                str(group.get("threads", group.get("concurrency", 1))),
+                str(
+                    group.get("concurrency" if group.get("interface") in ("asgi", "gevent") else "threads", 1)
+                ),
                 f"{group.get('conn_max_age', 0)} s",
                 ", ".join(group.get("pools", [])),
             ]
@@ -106,7 +109,14 @@ def _reason(plan: Mapping[str, Any], path: str) -> list[str]:
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="      ", break_long_words=False)
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent="  ",
+        subsequent_indent="      ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -91,7 +91,12 @@ def test_open_client_survives_a_reload(python: Python, pooler: Host) -> None:
     """A reload in the middle of a transaction leaves the client its connection and its backend."""
     reloaded = "systemctl show pgbouncer --property=StateChangeTimestampMonotonic --value"
     before = int(pooler.run(reloaded).stdout)
-    assert pooler.run("systemd-run --on-active=2 --timer-property=AccuracySec=100ms systemctl reload pgbouncer").rc == 0
+    assert (
+        pooler.run(
+            "systemd-run --on-active=2 --timer-property=AccuracySec=100ms systemctl reload pgbouncer"
+        ).rc
+        == 0
+    )
     same = python("""
 import json
 with connect() as connection:

@@ -80,3 +80,9 @@ def test_edges(
 def test_minimums_above_the_total() -> None:
     with pytest.raises(ValueError, match="sum to 4, more than 3"):
         apportion(3, [1, 1], [2, 2])
+
+
+def test_a_tie_goes_to_the_larger_weight_and_then_to_the_lower_index() -> None:
+    assert apportion(2, [1, 3]) == [0, 2]
+    assert apportion(2, [3, 1]) == [2, 0]
+    assert apportion(3, [1, 1]) == [2, 1]

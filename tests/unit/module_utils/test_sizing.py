@@ -236,3 +236,28 @@ def test_declared_weights_decide() -> None:
     ]
     assert [pool["pool_size"] for pool in central["pools"].values()] == [12, 4]
     assert "share by declared weight 3" in plan(fleet(**declared))["why"]["instances.central.pools.pool000"]
+
+
+def test_processes_that_do_not_serve_take_room_too() -> None:
+    """With alert 1 the soft limit counts serving hosts only; the room is what cuts the pools then."""
+    result = plan(
+        fleet(
+            groups=[{"name": "web", "hosts": 10, "processes": 4}],
+            poolers={"hosts": 2, "serving_hosts": 1, "tolerate_hosts_lost": 0},
+            postgres={"primary": {"target_connections": 50, "max_connections": 24}},
+            targets={"alert": 1},
+        )
+    )
+    assert result["instances"]["central"]["pools"]["app"]["pool_size"] == (24 - 3) // 2
+    assert result["servers"]["primary"]["worst_case"] == 3 + 2 * 10
+
+
+def test_equal_pools_are_told_apart_by_name() -> None:
+    """Of three connections for two equal pools the first in name order has two, whichever is declared first."""
+    declared = pools(2, postgres={"primary": {"target_connections": 3}})
+    declared["pools"].reverse()
+    central = plan(declared)["instances"]["central"]
+    assert {name: pool["pool_size"] for name, pool in central["pools"].items()} == {
+        "pool000": 2,
+        "pool001": 1,
+    }

@@ -1,0 +1,456 @@
+"""From a real plan to what the roles write on each kind of host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.djangoops.pooling.plugins.module_utils._emission import (
+    entry_names,
+    password_variable,
+    role_parameters,
+)
+from ansible_collections.djangoops.pooling.plugins.module_utils._fleet import Inventory, fleet
+from ansible_collections.djangoops.pooling.plugins.module_utils._sizing import plan
+from fleet_inventory import inventory
+from hypothesis import given
+from hypothesis import strategies as st
+
+WEB = {"processes": 4, "threads": 2}
+
+
+def parameters(read: Inventory, host: str) -> dict[str, dict[str, Any]]:
+    planned_for, _warnings = fleet(read)
+    return role_parameters(plan(planned_for), planned_for, read, host)
+
+
+def refusal(read: Inventory, host: str) -> str:
+    planned_for, _warnings = fleet(read)
+    made = plan(planned_for)
+    with pytest.raises(ValueError) as caught:
+        role_parameters(made, planned_for, read, host)
+    return str(caught.value)
+
+
+def databases(read: Inventory, host: str = "app1") -> dict[str, dict[str, Any]]:
+    result: dict[str, dict[str, Any]] = parameters(read, host)["django_settings"]["databases"]
+    return result
+
+
+def addresses(read: Inventory) -> list[str]:
+    return [rule["address"] for rule in parameters(read, "db1")["postgresql"]["hba"]]
+
+
+def test_a_database_host() -> None:
+    made = plan(fleet(inventory())[0])["servers"]["primary"]
+    result = parameters(inventory(), "db1")
+    assert list(result) == ["postgresql", "verify"]
+    assert result["postgresql"] == {
+        "settings": {
+            "listen_addresses": "*",
+            "password_encryption": "scram-sha-256",
+            "max_connections": 100,
+            "superuser_reserved_connections": 3,
+            "client_connection_check_interval": "2s",
+        },
+        "users": {"web": {"connection_limit": made["role_connection_limit"]["web"]}},
+        "databases": {"app": {"owner": "web"}},
+        "hba": [
+            {
+                "type": "host",
+                "databases": ["app"],
+                "users": ["web"],
+                "address": address,
+                "method": "scram-sha-256",
+            }
+            for address in ("192.0.2.3/32", "192.0.2.1/32", "192.0.2.2/32")
+        ],
+    }
+    assert result["verify"]["postgresql_settings"] == result["postgresql"]["settings"]
+    assert result["verify"]["postgresql_connection_limits"] == made["role_connection_limit"]
+    assert result["verify"]["pgbouncer_logins"] == []
+
+
+def test_a_pooler_host() -> None:
+    made = plan(fleet(inventory())[0])
+    central = made["instances"]["central"]
+    sizes = central["pools"]["app"]
+    result = parameters(inventory(), "pooler1")
+    assert list(result) == ["pgbouncer", "verify"]
+    assert result["pgbouncer"] == {
+        "databases": {
+            "app": {
+                "host": "db1",
+                "port": 5432,
+                "dbname": "app",
+                "pool_size": sizes["pool_size"],
+                "min_pool_size": sizes["min_pool_size"],
+                "reserve_pool_size": sizes["reserve_pool_size"],
+                "max_db_connections": central["max_db_connections"]["app"],
+            }
+        },
+        "settings": {
+            "listen_port": 6432,
+            "pool_mode": "transaction",
+            "max_client_conn": central["max_client_conn"],
+            "default_pool_size": central["default_pool_size"],
+            "reserve_pool_timeout": central["reserve_pool_timeout"],
+            "listen_backlog": central["listen_backlog"],
+            "server_idle_timeout": 120,
+            "client_idle_timeout": 0,
+            "query_wait_timeout": 15,
+            "server_lifetime": 3600,
+            "auth_type": "scram-sha-256",
+        },
+        "user_settings": {"web": {"max_user_connections": central["max_user_connections"]["web"]}},
+        "limit_nofile": central["limit_nofile"],
+    }
+    assert result["verify"] == {
+        "postgresql_settings": {},
+        "postgresql_connection_limits": {},
+        "pgbouncer_settings": result["pgbouncer"]["settings"],
+        "pgbouncer_databases": result["pgbouncer"]["databases"],
+        "pgbouncer_logins": [{"database": "app", "user": "web"}],
+    }
+
+
+def test_an_app_host() -> None:
+    result = parameters(inventory(), "app1")
+    assert list(result) == ["django_settings", "verify"]
+    login = {"USER": "web", "password_variable": "WEB_DB_PASSWORD"}
+    assert result["django_settings"]["databases"] == {
+        "default": {
+            "NAME": "app",
+            **login,
+            "HOST": "pooler1",
+            "PORT": 6432,
+            "CONN_MAX_AGE": 60,
+            "DISABLE_SERVER_SIDE_CURSORS": True,
+            "pool": None,
+        },
+        "default_direct": {
+            "NAME": "app",
+            **login,
+            "HOST": "db1",
+            "PORT": 5432,
+            "CONN_MAX_AGE": 0,
+            "DISABLE_SERVER_SIDE_CURSORS": False,
+            "pool": None,
+        },
+    }
+
+
+def test_a_host_of_no_group() -> None:
+    result = parameters(inventory(other={}), "other")
+    assert list(result) == ["verify"]
+    assert not any(result["verify"].values())
+
+
+def test_a_host_that_is_all_three() -> None:
+    """The same as three hosts of one kind each, and PostgreSQL lets the host itself in."""
+    alone = inventory(
+        {"app": ["solo"], "pooler": ["solo"], "database": ["solo"]},
+        solo={"pooling_services": {"web": WEB}, "pooling_postgres": {"cores": 8, "ram_mib": 9000}},
+    )
+    result = parameters(alone, "solo")
+    assert list(result) == ["postgresql", "pgbouncer", "django_settings", "verify"]
+    assert [rule["address"] for rule in result["postgresql"]["hba"]] == ["192.0.2.5/32"]
+    assert result["pgbouncer"]["databases"]["app"]["host"] == "solo"
+    assert result["django_settings"]["databases"]["default"]["HOST"] == "solo"
+    assert result["verify"]["postgresql_connection_limits"]
+    assert result["verify"]["pgbouncer_databases"] == result["pgbouncer"]["databases"]
+
+
+def test_addresses_may_be_declared() -> None:
+    read = inventory(pooler1={"pooling_address": "192.0.2.99"}, db1={"pooling_address": "2001:db8::7"})
+    result = databases(read)
+    assert (result["default"]["HOST"], result["default_direct"]["HOST"]) == ("192.0.2.99", "2001:db8::7")
+    assert parameters(read, "pooler1")["pgbouncer"]["databases"]["app"]["host"] == "2001:db8::7"
+
+
+def test_several_poolers_are_tried_in_turn() -> None:
+    read = inventory({"pooler": ["pooler1", "pooler2"]}, pooler2={})
+    assert databases(read)["default"]["HOST"] == "pooler1,pooler2"
+    assert parameters(read, "pooler1")["pgbouncer"] == parameters(read, "pooler2")["pgbouncer"]
+
+
+def test_local_placement() -> None:
+    """Each app host asks the pooler on itself, and each pooler has the sizes of its own set of services."""
+    hosts = ["app1", "app2", "app3"]
+    read = inventory(
+        {"app": hosts, "pooler": hosts},
+        {"pooling_poolers": {"placement": "local"}},
+        app3={"pooling_services": {"web": {"processes": 12, "threads": 2}}},
+    )
+    made = plan(fleet(read)[0])["instances"]
+    for host, instance in (("app1", "web"), ("app2", "web"), ("app3", "web@app3")):
+        result = parameters(read, host)
+        assert result["django_settings"]["databases"]["default"]["HOST"] == "127.0.0.1"
+        sizes = made[instance]["pools"]["app"]
+        assert result["pgbouncer"]["databases"]["app"]["pool_size"] == sizes["pool_size"]
+    assert made["web"]["pools"]["app"]["pool_size"] != made["web@app3"]["pools"]["app"]["pool_size"]
+
+
+def test_local_placement_has_the_pools_of_the_host_alone() -> None:
+    hosts = ["app1", "app2"]
+    read = inventory(
+        {"app": hosts, "pooler": hosts},
+        {"pooling_poolers": {"placement": "local"}, "pooling_pools": [{"name": "app"}, {"name": "jobs"}]},
+        app2={"pooling_services": {"worker": {"interface": "celery", "databases": {"default": "jobs"}}}},
+    )
+    for host, pool in (("app1", "app"), ("app2", "jobs")):
+        result = parameters(read, host)
+        assert list(result["pgbouncer"]["databases"]) == [pool]
+        assert result["verify"]["pgbouncer_logins"] == [{"database": pool, "user": "app"}]
+
+
+def test_a_pool_that_no_host_uses_is_left_out() -> None:
+    """Under local placement it is not in the plan, so its user gets no connections and can own nothing."""
+    hosts = ["app1", "app2"]
+    pools = [{"name": "app"}, {"name": "jobs", "user": "jobs"}, {"name": "idle", "user": "nobody"}]
+    read = inventory(
+        {"app": hosts, "pooler": hosts},
+        {"pooling_poolers": {"placement": "local"}, "pooling_pools": pools},
+        app2={"pooling_services": {"worker": {"interface": "celery", "databases": {"default": "jobs"}}}},
+    )
+    server = parameters(read, "db1")["postgresql"]
+    assert list(server["databases"]) == ["app", "jobs"]
+    assert {database["owner"] for database in server["databases"].values()} <= server["users"].keys()
+
+
+@pytest.mark.parametrize("declared", [None, "scram-sha-256", "md5"])
+def test_servers_and_poolers_agree_on_the_proof(declared: str | None) -> None:
+    read = inventory(shared={"pooling_auth_type": declared})
+    expected = declared or "scram-sha-256"
+    assert {rule["method"] for rule in parameters(read, "db1")["postgresql"]["hba"]} == {expected}
+    assert parameters(read, "pooler1")["pgbouncer"]["settings"]["auth_type"] == expected
+
+
+def test_a_proof_that_is_none() -> None:
+    message = refusal(inventory(shared={"pooling_auth_type": "trust"}), "pooler1")
+    assert message == "host pooler1: pooling_auth_type 'trust' is none of scram-sha-256, md5"
+
+
+@pytest.mark.parametrize("processes", [2, "2", 4])
+def test_one_process_a_host(processes: Any) -> None:
+    read = inventory(shared={"pooling_poolers": {"processes": processes}})
+    assert refusal(read, "app1").startswith("pooling_poolers.processes: ")
+
+
+@pytest.mark.parametrize("processes", [1, "1", 1.0])
+def test_one_process_may_be_said(processes: Any) -> None:
+    assert parameters(inventory(shared={"pooling_poolers": {"processes": processes}}), "pooler1")
+
+
+def test_auth_query_is_refused() -> None:
+    read = inventory(shared={"pooling_poolers": {"auth_query": True}})
+    assert refusal(read, "app1").startswith("pooling_poolers.auth_query: ")
+
+
+def test_session_mode_reaches_the_pooler_and_django() -> None:
+    read = inventory(shared={"pooling_pool_mode": "session"})
+    assert parameters(read, "pooler1")["pgbouncer"]["settings"]["pool_mode"] == "session"
+    assert databases(read)["default"]["DISABLE_SERVER_SIDE_CURSORS"] is False
+
+
+@pytest.mark.parametrize(
+    ("version", "reserved", "present"),
+    [
+        (13, 0, set()),
+        (15, 0, {"client_connection_check_interval"}),
+        (17, 5, {"client_connection_check_interval", "reserved_connections"}),
+    ],
+)
+def test_settings_that_older_servers_do_not_have(version: int, reserved: int, present: set[str]) -> None:
+    postgres = {"cores": 8, "ram_mib": 9000, "version": version, "reserved_connections": reserved}
+    settings = parameters(inventory(db1={"pooling_postgres": postgres}), "db1")["postgresql"]["settings"]
+    assert {"client_connection_check_interval", "reserved_connections"} & settings.keys() == present
+
+
+MATRIX = [
+    {"name": "app", "user": "web"},
+    {"name": "jobs", "database": "app", "user": "jobs"},
+    {"name": "log", "database": "logs", "user": "web"},
+]
+
+
+def test_two_users_on_one_database_have_an_entry_each() -> None:
+    both = {
+        "pooling_services": {"web": {**WEB, "databases": {"default": "app", "jobs": "jobs", "log": "log"}}}
+    }
+    read = inventory(shared={"pooling_pools": MATRIX}, app1=both)
+    pooler = parameters(read, "pooler1")
+    entries = pooler["pgbouncer"]["databases"]
+    assert {name: entry["dbname"] for name, entry in entries.items()} == {
+        "app": "app",
+        "jobs": "app",
+        "logs": "logs",
+    }
+    assert pooler["verify"]["pgbouncer_logins"] == [
+        {"database": "app", "user": "web"},
+        {"database": "jobs", "user": "jobs"},
+        {"database": "logs", "user": "web"},
+    ]
+    assert {alias: settings["NAME"] for alias, settings in databases(read).items()} == {
+        "default": "app",
+        "default_direct": "app",
+        "jobs": "jobs",
+        "jobs_direct": "app",
+        "log": "logs",
+        "log_direct": "logs",
+    }
+    server = parameters(read, "db1")["postgresql"]
+    assert server["databases"] == {"app": {"owner": "web"}, "logs": {"owner": "web"}}
+    assert server["hba"][0]["users"] == ["jobs", "web"]
+    assert server["hba"][0]["databases"] == ["app", "logs"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcd"), st.sampled_from("abcde")),
+        max_size=4,
+        unique_by=lambda pair: pair[0],
+    )
+)
+def test_entries_never_share_a_name(pairs: list[tuple[str, str]]) -> None:
+    """A second pool under the same entry would silently take the place of the first."""
+    names = entry_names([{"name": name, "database": database} for name, database in pairs])
+    assert len(set(names.values())) == len(pairs)
+    assert all(names[name] in (name, database) for name, database in pairs)
+
+
+def test_a_replica_has_its_own_pools_and_rules() -> None:
+    pools = [{"name": "app"}, {"name": "ro", "database": "app", "user": "report", "server": "replica"}]
+    both = {"pooling_services": {"web": {**WEB, "databases": {"default": "app", "replica": "ro"}}}}
+    read = inventory(
+        {"database": ["db1", "db2"]},
+        {"pooling_pools": pools},
+        app1=both,
+        app2=both,
+        db1={"pooling_server": "primary"},
+        db2={"pooling_server": "replica", "pooling_postgres": {"cores": 2, "ram_mib": 2048}},
+    )
+    assert list(parameters(read, "db1")["postgresql"]["users"]) == ["app"]
+    assert list(parameters(read, "db2")["postgresql"]["users"]) == ["report"]
+    entries = parameters(read, "pooler1")["pgbouncer"]["databases"]
+    assert {name: entry["host"] for name, entry in entries.items()} == {"app": "db1", "ro": "db2"}
+    assert databases(read)["replica_direct"]["HOST"] == "db2"
+
+
+def test_a_server_that_no_pool_uses() -> None:
+    read = inventory(
+        {"database": ["db1", "db2"]}, db1={"pooling_server": "primary"}, db2={"pooling_server": "spare"}
+    )
+    assert refusal(read, "db2").startswith(
+        "host db2: no service uses a pool on its server 'spare'; name it in"
+    )
+    assert parameters(read, "db1")
+
+
+def test_two_services_may_declare_an_alias_alike() -> None:
+    """And 60 as text is 60: an inventory may say either."""
+    two = {"web": {**WEB, "conn_max_age": "60"}, "worker": {"interface": "celery"}}
+    assert list(databases(inventory(app1={"pooling_services": two}))) == ["default", "default_direct"]
+
+
+@pytest.mark.parametrize(
+    ("worker", "differing"),
+    [
+        ({"interface": "script"}, "CONN_MAX_AGE"),
+        ({"native_pool": True}, "CONN_MAX_AGE, pool"),
+        ({"databases": {"default": "log"}}, "NAME"),
+        ({"databases": {"default": "jobs"}}, "NAME, USER, password_variable"),
+    ],
+)
+def test_two_services_declare_an_alias_differently(worker: dict[str, Any], differing: str) -> None:
+    read = inventory(
+        shared={"pooling_pools": MATRIX}, app1={"pooling_services": {"web": WEB, "worker": worker}}
+    )
+    assert refusal(read, "app1") == (
+        f"service worker: alias 'default' means something else already on this host ({differing}); "
+        "name it differently in databases, or declare the services alike"
+    )
+
+
+@pytest.mark.parametrize("aliases", [["default", "default_direct"], ["default_direct", "default"]])
+def test_an_alias_may_not_take_the_place_of_a_direct_one(aliases: list[str]) -> None:
+    service = {**WEB, "databases": dict.fromkeys(aliases, "app")}
+    message = refusal(inventory(app1={"pooling_services": {"web": service}}), "app1")
+    assert "alias 'default_direct' means something else" in message
+
+
+def test_the_native_pool_reaches_django() -> None:
+    native = {"min_size": 1, "max_size": 4}
+    read = inventory(app1={"pooling_services": {"web": {**WEB, "native_pool": native}}})
+    result = databases(read)
+    assert (result["default"]["CONN_MAX_AGE"], result["default"]["pool"]) == (0, native)
+    assert result["default_direct"]["pool"] is None
+
+
+def test_what_django_would_refuse_is_refused_here() -> None:
+    """The formula counts max(min_size, max_size); psycopg_pool raises when Django connects."""
+    native = {"native_pool": {"max_size": 2}}
+    assert refusal(inventory(app1={"pooling_services": {"web": native}}), "app1").startswith(
+        "host app1: django_settings_databases.default.pool: max_size 2 is below 1 or min_size 4"
+    )
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [("web", "WEB_DB_PASSWORD"), ("my-app.2", "MY_APP_2_DB_PASSWORD"), ("käse", "K_SE_DB_PASSWORD")],
+)
+def test_password_variable(user: str, expected: str) -> None:
+    assert password_variable(user) == expected
+
+
+def test_two_users_with_one_password_variable() -> None:
+    pools = [{"name": "app", "user": "a-b"}, {"name": "jobs", "user": "a_b"}]
+    assert refusal(inventory(shared={"pooling_pools": pools}), "app1").startswith(
+        "pooling_pools: the passwords of users 'a-b' and 'a_b' would both be A_B_DB_PASSWORD"
+    )
+
+
+def test_link_local_addresses_are_left_out() -> None:
+    facts = {
+        "all_ipv4_addresses": ["192.0.2.50", "169.254.7.7"],
+        "all_ipv6_addresses": ["fe80::1", "2001:db8::50"],
+    }
+    assert addresses(inventory(pooler1={"ansible_facts": facts}))[:2] == ["192.0.2.50/32", "2001:db8::50/128"]
+
+
+def test_declared_client_addresses_win_over_facts() -> None:
+    declared = ["198.51.100.0/24", "2001:db8:1::/48", "198.51.100.7", "198.51.7.9/24", "fe80::/10"]
+    read = inventory(pooler1={"pooling_client_addresses": declared})
+    assert addresses(read) == [
+        "198.51.100.0/24",
+        "2001:db8:1::/48",
+        "198.51.100.7/32",
+        "198.51.7.0/24",
+        "fe80::/10",
+        "192.0.2.1/32",
+        "192.0.2.2/32",
+    ]
+
+
+@pytest.mark.parametrize("facts", [None, {}, {"all_ipv4_addresses": []}, {"all_ipv6_addresses": ["fe80::1"]}])
+def test_unknown_addresses(facts: dict[str, Any] | None) -> None:
+    read = inventory(app2={"ansible_facts": facts})
+    assert refusal(read, "db1").startswith(
+        "host app2: its addresses are unknown, so PostgreSQL cannot be told"
+    )
+    assert parameters(read, "pooler1")
+
+
+@pytest.mark.parametrize(
+    ("value", "start"),
+    [
+        ("192.0.2.10/32", "a list is expected"),
+        ({"192.0.2.10": 32}, "a list is expected"),
+        (["192.0.2.300"], "'192.0.2.300' does not appear to be"),
+        (["web1.example.com"], "'web1.example.com' does not appear to be"),
+        ([7], "'7' does not appear to be"),
+    ],
+)
+def test_client_addresses_that_are_none(value: Any, start: str) -> None:
+    read = inventory(app2={"pooling_client_addresses": value})
+    assert refusal(read, "db1").startswith(f"host app2: pooling_client_addresses: {start}")
