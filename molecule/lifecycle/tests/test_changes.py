@@ -109,7 +109,7 @@ def test_killed_before_the_pooler_is_reloaded(
 ) -> None:
     """Files written and never applied: the next run applies them although it writes nothing."""
     changed = {"pooling_postgres": {"target_connections": 4}, "pooling_users": users(NEW_PASSWORD)}
-    killed_playbook("Look when the service was started and last reloaded", **changed)
+    killed_playbook("Look when the files were written, and the service started", **changed)
     assert ",4,1,1," not in console("SHOW DATABASES")
     run = playbook(**changed)
     assert run.code == 0, run.output
