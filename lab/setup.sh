@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Everything that lab/demo and tests/run need, made where it is missing: Python's venv module, the virtual
-# environment, the collections, Docker and the images. Source it; the arguments are the suites to build images of.
-#   . lab/setup.sh [SUITE...]
+# environment, the collections, Docker and the images. To be sourced; then
+#   setup_tools               all but Docker and images
+#   setup_lab SUITE...        Docker and the images of these suites
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # Ansible, Molecule and ansible-lint keep all of theirs (collections, caches) below the checkout
 export ANSIBLE_HOME=$top/.ansible
@@ -44,5 +45,6 @@ setup_collections() {
     fi
 }
 
-cd "$top" || exit 1
-setup_python && setup_collections && "$top/lab/docker.sh" && "$top/lab/images/build.sh" "$@" || exit 1
+setup_tools() { setup_python && setup_collections; }
+
+setup_lab() { "$top/lab/docker.sh" && "$top/lab/images/build.sh" "$@"; }

@@ -16,7 +16,10 @@ author:
 description:
   - Says what the roles of this collection have to write on a host so that the fleet is as planned. The playbook
     C(djangoops.pooling.site) passes it on; use it in your own playbook if you wire the roles differently.
-  - Addresses are those of V(pooling_address) of a host, by default its name in the inventory. PostgreSQL lets the hosts in
+  - V(pooling_pgbouncer_settings) and V(pooling_postgresql_settings) of a host are laid over the plan's; a setting that the
+    plan stands on is refused there.
+  - Addresses are those of V(pooling_address) of a host, else V(ansible_host), else its name in the inventory.
+    PostgreSQL lets the hosts in
     that connect to it, by their addresses in the facts or, if declared, V(pooling_client_addresses).
   - V(pooling_auth_type) of the database and pooler hosts is V(scram-sha-256) or, for servers that still store md5 hashes,
     V(md5), which takes both.

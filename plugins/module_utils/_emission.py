@@ -25,6 +25,8 @@ from ansible_collections.djangoops.pooling.plugins.module_utils._fleet import (
 
 # What clients and poolers prove themselves by; md5 takes SCRAM secrets too, for servers that still store md5 hashes.
 AUTH_TYPES = ("scram-sha-256", "md5")
+LOCALHOST = "127.0.0.1"
+SOCKET_DIR = "/var/run/postgresql"
 POSTGRESQL_PORT = 5432
 PGBOUNCER_PORT = 6432
 
@@ -45,6 +47,8 @@ def role_parameters(
     pools = [
         {"database": pool["name"], "user": "app", "server": "primary", **pool} for pool in fleet["pools"]
     ]
+    _check_password_variables({pool["user"] for pool in pools})
+    _check_users(pools)
     result: dict[str, dict[str, Any]] = {}
     if host in inventory.hosts(inventory.database):
         name = inventory.server(host)
@@ -58,18 +62,26 @@ def role_parameters(
         result["postgresql"] = _postgresql(
             plan["servers"][name], here, inventory, _auth_type(inventory, host)
         )
+        result["postgresql"]["settings"] = _with_own_settings(
+            inventory,
+            host,
+            "pooling_postgresql_settings",
+            result["postgresql"]["settings"],
+            free=("listen_addresses", "password_encryption"),
+        )
     if host in inventory.hosts(inventory.pooler):
         instance = plan["instances"][
             "central" if "central" in plan["instances"] else local_instances(inventory)[host]
         ]
         result["pgbouncer"] = _pgbouncer(instance, plan["timeouts"], pools, fleet, _servers(inventory))
         result["pgbouncer"]["settings"]["auth_type"] = _auth_type(inventory, host)
+        result["pgbouncer"]["settings"] = _with_own_settings(
+            inventory, host, "pooling_pgbouncer_settings", result["pgbouncer"]["settings"]
+        )
     if host in inventory.hosts(inventory.app):
         local = "central" not in plan["instances"]
         poolers = (
-            ["127.0.0.1"]
-            if local
-            else [inventory.address(name) for name in inventory.hosts(inventory.pooler)]
+            [LOCALHOST] if local else [inventory.address(name) for name in inventory.hosts(inventory.pooler)]
         )
         databases = _django(services(inventory, host), pools, fleet, ",".join(poolers), _servers(inventory))
         try:
@@ -104,16 +116,48 @@ def _verify(parameters: Mapping[str, Mapping[str, Any]], pools: list[dict[str, A
 def entry_names(pools: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Pool name -> name of its [databases] entry: the database's own, if no other pool has or is called that one.
 
-    PgBouncer sets pool_size per database or per user, not per pair, so each pool has an entry of its own.
+    PgBouncer sets pool_size per database or per user, not per pair, so each pool has an entry of its own. A database
+    whose name PgBouncer does not read there goes by its pool's name as well.
     """
     wanted = collections.Counter(name for pool in pools for name in {pool["database"], pool["name"]})
     return {
-        pool["name"]: pool["database"] if wanted[pool["database"]] == 1 else pool["name"] for pool in pools
+        pool["name"]: pool["database"]
+        if wanted[pool["database"]] == 1 and re.fullmatch(r"[A-Za-z0-9_.-]+", pool["database"])
+        else pool["name"]
+        for pool in pools
     }
 
 
 def _servers(inventory: Inventory) -> dict[str, str]:
     return {inventory.server(host): inventory.address(host) for host in inventory.hosts(inventory.database)}
+
+
+def _with_own_settings(
+    inventory: Inventory, host: str, variable: str, planned: Mapping[str, Any], free: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The planned settings with the operator's own; those that the plan stands on are changed in its inputs."""
+    own = inventory.get(host, variable) or {}
+    if not isinstance(own, Mapping):
+        raise ValueError(f"host {host}: {variable} is a mapping of setting to value")
+    for key, value in own.items():
+        if key in planned and key not in free and value != planned[key]:
+            raise ValueError(
+                f"host {host}: {variable}.{key} is {value}, the plan's is {planned[key]}; change it where the plan "
+                f"takes it from (pooling_pool_mode, pooling_timeouts, pooling_postgres, pooling_pools)"
+            )
+    return {**planned, **own}
+
+
+def _check_users(pools: Sequence[Mapping[str, Any]]) -> None:
+    """PgBouncer keeps one secret for a user, and each server salts its own: a user belongs to one server."""
+    servers: dict[str, str] = {}
+    for pool in pools:
+        other = servers.setdefault(pool["user"], pool["server"])
+        if other != pool["server"]:
+            raise ValueError(
+                f"pooling_pools: user '{pool['user']}' is on servers '{other}' and '{pool['server']}', whose verifiers "
+                f"differ; use a user for each server"
+            )
 
 
 def _auth_type(inventory: Inventory, host: str) -> str:
@@ -252,7 +296,6 @@ def _django(
     servers: Mapping[str, str],
 ) -> dict[str, dict[str, Any]]:
     """Django's DATABASES for a host: every alias of its services pooled, and the same once more direct."""
-    _check_password_variables({pool["user"] for pool in pools})
     names = entry_names(pools)
     by_name = {pool["name"]: pool for pool in pools}
     result: dict[str, dict[str, Any]] = {}
@@ -263,7 +306,7 @@ def _django(
             pooled = {
                 "NAME": names[pool_name],
                 **login,
-                "HOST": pooler,
+                "HOST": SOCKET_DIR if pooler == LOCALHOST and service.get("unix_socket") else pooler,
                 "PORT": PGBOUNCER_PORT,
                 "CONN_MAX_AGE": int(to_fraction(service.get("conn_max_age", 0)) or 0),
                 "DISABLE_SERVER_SIDE_CURSORS": fleet.get("pool_mode", "transaction") == "transaction",

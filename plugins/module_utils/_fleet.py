@@ -66,7 +66,7 @@ class Inventory:
 
     def address(self, host: str) -> str:
         """Name or address under which other hosts reach this one."""
-        return str(self.get(host, "pooling_address", host))
+        return str(self.get(host, "pooling_address", self.get(host, "ansible_host", host)))
 
     def server(self, host: str) -> str:
         """Name of the PostgreSQL server that runs on this host: pooling_server, 'primary' if there is only one."""

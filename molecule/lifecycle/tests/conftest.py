@@ -36,17 +36,19 @@ class Run:
         return " ".join(self.output.split())
 
 
-def command(*arguments: str, playbook: str = "djangoops.pooling.site", **variables: object) -> list[str]:
+def command(*arguments: str, name: str = "djangoops.pooling.site", **variables: object) -> list[str]:
     """Command line of a run with extra variables."""
-    return ["ansible-playbook", "-i", str(INVENTORY), playbook, "-e", json.dumps(variables), *arguments]
+    return ["ansible-playbook", "-i", str(INVENTORY), name, "-e", json.dumps(variables), *arguments]
 
 
 @pytest.fixture(scope="session")
 def playbook() -> Callable[..., Run]:
     """Run the playbook with options and extra variables."""
 
-    def run(*arguments: str, **variables: object) -> Run:
-        done = subprocess.run(command(*arguments, **variables), capture_output=True, text=True, check=False)
+    def run(*arguments: str, name: str = "djangoops.pooling.site", **variables: object) -> Run:
+        done = subprocess.run(
+            command(*arguments, name=name, **variables), capture_output=True, text=True, check=False
+        )
         return Run(done.returncode, done.stdout + done.stderr)
 
     return run

@@ -454,3 +454,57 @@ def test_unknown_addresses(facts: dict[str, Any] | None) -> None:
 def test_client_addresses_that_are_none(value: Any, start: str) -> None:
     read = inventory(app2={"pooling_client_addresses": value})
     assert refusal(read, "db1").startswith(f"host app2: pooling_client_addresses: {start}")
+
+
+def test_own_settings_are_laid_over_the_planned_ones() -> None:
+    read = inventory(
+        shared={
+            "pooling_pgbouncer_settings": {"log_connections": False, "pool_mode": "transaction"},
+            "pooling_postgresql_settings": {"listen_addresses": "10.0.0.5", "work_mem": "8MB"},
+        }
+    )
+    assert parameters(read, "pooler1")["pgbouncer"]["settings"]["log_connections"] is False
+    settings = parameters(read, "db1")["postgresql"]["settings"]
+    assert (settings["listen_addresses"], settings["work_mem"]) == ("10.0.0.5", "8MB")
+    assert parameters(read, "db1")["verify"]["postgresql_settings"] == settings
+
+
+@pytest.mark.parametrize(
+    ("host", "variable", "own"),
+    [
+        ("pooler1", "pooling_pgbouncer_settings", {"listen_port": 7000}),
+        ("pooler1", "pooling_pgbouncer_settings", {"pool_mode": "session"}),
+        ("db1", "pooling_postgresql_settings", {"max_connections": 5000}),
+    ],
+)
+def test_own_settings_do_not_contradict_the_plan(host: str, variable: str, own: dict[str, Any]) -> None:
+    message = refusal(inventory(shared={variable: own}), host)
+    assert f"{variable}.{next(iter(own))} is {next(iter(own.values()))}, the plan's is " in message
+
+
+def test_a_user_belongs_to_one_server() -> None:
+    pools = [
+        {"name": "here", "user": "app"},
+        {"name": "there", "user": "app", "server": "second"},
+    ]
+    read = inventory(
+        {"database": ["db1", "db2"]},
+        {"pooling_pools": pools},
+        db1={"pooling_server": "primary"},
+        db2={"pooling_server": "second"},
+    )
+    assert refusal(read, "app1").startswith("pooling_pools: user 'app' is on servers 'primary' and 'second'")
+
+
+def test_a_database_with_a_space_goes_by_its_pools_name() -> None:
+    assert entry_names([{"name": "jobs", "database": "app jobs"}, {"name": "app", "database": "app"}]) == {
+        "jobs": "jobs",
+        "app": "app",
+    }
+
+
+def test_local_pooler_is_asked_over_its_unix_socket_where_the_fleet_says_so() -> None:
+    hosts = ["app1", "app2"]
+    web = {"web": {"processes": 4, "unix_socket": True}}
+    read = inventory({"pooler": hosts}, {"pooling_poolers": {"placement": "local"}, "pooling_services": web})
+    assert databases(read)["default"]["HOST"] == "/var/run/postgresql"
