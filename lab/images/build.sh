@@ -42,7 +42,7 @@ build() {
         --platform "manylinux_2_28_$machine" "${django[@]}" 2>/dev/null
     cp Dockerfile lab-init "$context"
     docker build -q --build-arg "BASE=$(base_image "$suite")" --label "recipe=$(recipe_of "$suite")" \
-        -t "djangoops-pooling-lab:$suite" "$context" >/dev/null
+        -t "djangoops-pooling-lab:$suite" "$context" >"$context/log" 2>&1 || { tail -n 20 "$context/log" >&2; return 1; }
     rm -rf "$context"
 }
 
