@@ -65,6 +65,13 @@ options:
       - Name of the group of hosts that run PostgreSQL.
     type: string
     default: database
+  roles:
+    description:
+      - Roles to derive parameters for. Those of V(postgresql) need the addresses of all hosts.
+    type: list
+    elements: string
+    choices: [postgresql, pgbouncer, django_settings]
+    default: [postgresql, pgbouncer, django_settings]
 """
 
 EXAMPLES = r"""
@@ -85,7 +92,7 @@ _value:
   type: dictionary
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -102,11 +109,12 @@ def role_parameters(
     app: str = "app",
     pooler: str = "pooler",
     database: str = "database",
+    roles: Sequence[str] = _emission.ROLES,
 ) -> dict[str, dict[str, Any]]:
     """Return the parameters of the roles that belong on a host."""
     try:
         return _emission.role_parameters(
-            plan, fleet, Inventory(groups, hostvars, app, pooler, database), host
+            plan, fleet, Inventory(groups, hostvars, app, pooler, database), host, roles
         )
     except ValueError as exc:
         raise AnsibleFilterError(f"djangoops.pooling.role_parameters: {exc}") from exc

@@ -31,10 +31,17 @@ POSTGRESQL_PORT = 5432
 PGBOUNCER_PORT = 6432
 
 
+ROLES = ("postgresql", "pgbouncer", "django_settings")
+
+
 def role_parameters(
-    plan: Mapping[str, Any], fleet: Mapping[str, Any], inventory: Inventory, host: str
+    plan: Mapping[str, Any],
+    fleet: Mapping[str, Any],
+    inventory: Inventory,
+    host: str,
+    roles: Sequence[str] = ROLES,
 ) -> dict[str, dict[str, Any]]:
-    """Parameters of the roles for a host: `postgresql`, `pgbouncer`, `django_settings` as its groups ask for, `verify`.
+    """Parameters of these roles for a host, as its groups ask for, and of the role `verify`.
 
     Raises ValueError for what the formula can plan and the roles cannot do, and for addresses that are not known.
     """
@@ -50,7 +57,7 @@ def role_parameters(
     _check_password_variables({pool["user"] for pool in pools})
     _check_users(pools)
     result: dict[str, dict[str, Any]] = {}
-    if host in inventory.hosts(inventory.database):
+    if "postgresql" in roles and host in inventory.hosts(inventory.database):
         name = inventory.server(host)
         if name not in plan["servers"]:
             raise ValueError(
@@ -69,7 +76,7 @@ def role_parameters(
             result["postgresql"]["settings"],
             free=("listen_addresses", "password_encryption"),
         )
-    if host in inventory.hosts(inventory.pooler):
+    if "pgbouncer" in roles and host in inventory.hosts(inventory.pooler):
         instance = plan["instances"][
             "central" if "central" in plan["instances"] else local_instances(inventory)[host]
         ]
@@ -78,7 +85,7 @@ def role_parameters(
         result["pgbouncer"]["settings"] = _with_own_settings(
             inventory, host, "pooling_pgbouncer_settings", result["pgbouncer"]["settings"]
         )
-    if host in inventory.hosts(inventory.app):
+    if "django_settings" in roles and host in inventory.hosts(inventory.app):
         local = "central" not in plan["instances"]
         poolers = (
             [LOCALHOST] if local else [inventory.address(name) for name in inventory.hosts(inventory.pooler)]

@@ -508,3 +508,12 @@ def test_local_pooler_is_asked_over_its_unix_socket_where_the_fleet_says_so() ->
     web = {"web": {"processes": 4, "unix_socket": True}}
     read = inventory({"pooler": hosts}, {"pooling_poolers": {"placement": "local"}, "pooling_services": web})
     assert databases(read)["default"]["HOST"] == "/var/run/postgresql"
+
+
+def test_addresses_are_needed_for_postgresql_alone() -> None:
+    """The playbook plan asks for the pooler's parameters alone, on hosts whose facts nobody has gathered."""
+    read = inventory({"pooler": ["db1"]}, {"ansible_facts": None})
+    made = plan(fleet(read)[0])
+    assert role_parameters(made, fleet(read)[0], read, "db1", roles=["pgbouncer"])["pgbouncer"]["databases"]
+    with pytest.raises(ValueError, match="addresses are unknown"):
+        role_parameters(made, fleet(read)[0], read, "db1")
