@@ -125,7 +125,9 @@ def test_a_filter_takes_what_is_documented(name: str) -> None:
             assert option["required"] is True, argument.name
         else:
             assert not option.get("required"), argument.name
-            assert option.get("default") == argument.default, argument.name
+            # a default that nobody can change is a tuple in Python and a list in YAML
+            default = list(argument.default) if isinstance(argument.default, tuple) else argument.default
+            assert option.get("default") == default, argument.name
 
 
 def evaluate(expression: str, variables: dict[str, Any]) -> Any:
