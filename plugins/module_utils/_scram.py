@@ -123,11 +123,6 @@ def matches(verifier: str, password: str) -> bool:
     return hmac.compare_digest(server_key, expected_server_key) and stored_key_matches
 
 
-def md5_secret(user: str, password: str) -> str:
-    """The md5 hash of a password as PostgreSQL stores it; the user name is its salt."""
-    return "md5" + hashlib.md5((password + user).encode(), usedforsecurity=False).hexdigest()
-
-
 def secret_kind(text: str) -> str:
     """What PgBouncer and PostgreSQL take a stored secret for: scram, md5 or plain."""
     if _MD5_SECRET.fullmatch(text):
@@ -135,4 +130,4 @@ def secret_kind(text: str) -> str:
     return "scram" if is_verifier(text) else "plain"
 
 
-__all__ = ("is_verifier", "matches", "md5_secret", "prepared", "secret_kind", "verifier")
+__all__ = ("is_verifier", "matches", "prepared", "secret_kind", "verifier")

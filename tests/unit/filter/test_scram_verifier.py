@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.djangoops.pooling.plugins.filter.scram_verifier import FilterModule
-from ansible_collections.djangoops.pooling.plugins.module_utils._scram import matches, md5_secret, verifier
+from ansible_collections.djangoops.pooling.plugins.module_utils._scram import matches, verifier
 
 scram_verifier = FilterModule().filters()["scram_verifier"]
 STORED = verifier("pencil", salt=b"0123456789abcdef", iterations=10)
@@ -20,7 +20,7 @@ def test_a_matching_verifier_is_kept() -> None:
     assert scram_verifier("pencil", STORED, iterations=20) == STORED
 
 
-@pytest.mark.parametrize("existing", [None, "", "pencil", md5_secret("app", "pencil"), STORED])
+@pytest.mark.parametrize("existing", [None, "", "pencil", "md5" + "0" * 32, STORED])
 def test_anything_else_is_replaced(existing: str | None) -> None:
     text = scram_verifier("other", existing=existing, iterations=10)
     assert text != existing
