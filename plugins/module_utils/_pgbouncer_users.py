@@ -138,8 +138,8 @@ def secrets(
     """Name -> secret of userlist.txt.
 
     existing: what the pooler's userlist has now; a verifier there stays as it is while it belongs to the password and
-    has the iterations asked for. plain_allowed: the users that may have method plain. tombstones: whether a name that left pgbouncer_users stays with an empty secret, which
-    refuses every login.
+    has the iterations asked for. plain_allowed: the users that may have method plain. tombstones: whether a name that
+    left pgbouncer_users stays with an empty secret, which refuses every login.
     """
     if not isinstance(users, Mapping):
         raise ValueError("pgbouncer_users: a mapping of names to secrets is expected")
