@@ -191,6 +191,11 @@ def _texts(path: str, keys: Mapping[str, Key], values: object) -> dict[str, str]
     }
 
 
+def texts(settings: object) -> dict[str, str]:
+    """The settings of [pgbouncer] as PgBouncer reads them, in every version that has them."""
+    return _texts(_VARIABLES["settings"], PGBOUNCER, settings)
+
+
 # One version
 
 
@@ -371,7 +376,7 @@ def _left_over(name: str, row: Mapping[str, object]) -> str:
 def config_differences(settings: object, show_config: object) -> list[str]:
     """How the running process differs from the wanted settings, one sentence for each key."""
     rows = _running(show_config)
-    wanted = _texts(_VARIABLES["settings"], PGBOUNCER, settings)
+    wanted = texts(settings)
     differences = [_difference(name, text, rows.get(name)) for name, text in wanted.items()]
     return [difference for difference in differences if difference]
 
@@ -379,7 +384,7 @@ def config_differences(settings: object, show_config: object) -> list[str]:
 def restart_reasons(settings: object, show_config: object) -> list[str]:
     """Why a reload would not be enough to apply the settings; empty when it is."""
     rows = _running(show_config)
-    wanted = _texts(_VARIABLES["settings"], PGBOUNCER, settings)
+    wanted = texts(settings)
     reasons = [
         _difference(name, text, rows.get(name))
         for name, text in wanted.items()
@@ -390,4 +395,4 @@ def restart_reasons(settings: object, show_config: object) -> list[str]:
     return [reason for reason in reasons if reason]
 
 
-__all__ = ("config_differences", "render", "restart_reasons")
+__all__ = ("config_differences", "render", "restart_reasons", "texts")

@@ -23,6 +23,12 @@ def sections(path: str, texts: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return result
 
 
+def included(path: str, texts: Mapping[str, str]) -> set[str]:
+    """The file at a path and all that it includes, each other among the texts too."""
+    names = re.findall(r"^%include[ \t]+(\S+)", texts[path], re.MULTILINE)
+    return {path}.union(*(included(name, texts) for name in names))
+
+
 def _read(path: str, texts: Mapping[str, str], result: dict[str, dict[str, str]], section: list[str]) -> None:
     # an included file goes on in the section of the line that includes it, and the other way round
     for line in map(str.strip, texts[path].split("\n")):

@@ -24,7 +24,7 @@ from ansible_collections.djangoops.pooling.plugins.module_utils._pgbouncer_ini i
 
 ACCEPTED = "FATAL nowhere to listen on"
 # What the process asks of the console in one go, in this order.
-QUESTIONS = ("SHOW CONFIG", "SHOW DATABASES", "SHOW USERS")
+QUESTIONS = ("SHOW CONFIG", "SHOW DATABASES", "SHOW USERS", "SHOW PEERS")
 SEPARATOR = "-- next"
 # Appended to a candidate file, these leave it nothing to listen on: PgBouncer reads everything, and ends there.
 CHECK_LINES = "\n".join(
@@ -86,6 +86,15 @@ def answers(text: str) -> dict[str, Rows]:
     }
 
 
+def needs_listening(socket: Mapping[str, str], unit_file_time: float) -> list[str]:
+    """Why the sockets that systemd holds for a process must be opened anew. ``unit_file_time``: its newest unit file's."""
+    if socket.get("ActiveState") != "active":
+        return ["its socket is not listening"]
+    if unit_file_time > moment(socket.get("ActiveEnterTimestamp", "")):
+        return ["its socket unit is newer than its socket"]
+    return []
+
+
 def needs_restart(
     unit: Mapping[str, str], running: Mapping[str, Rows], settings: Mapping[str, Any], unit_file_time: float
 ) -> list[str]:
@@ -120,7 +129,7 @@ def needs_reload(
     file_time: float,
 ) -> list[str]:
     """Why a process that needs no restart must read its files again."""
-    reasons = differences(running, settings, databases, ())
+    reasons = differences(running, settings, databases)
     if file_time > moment(unit.get("StateChangeTimestamp", "")):
         reasons.insert(0, "its files are newer than what it has read")
     return reasons
@@ -130,17 +139,20 @@ def differences(
     running: Mapping[str, Rows],
     settings: Mapping[str, Any],
     databases: Mapping[str, Any],
-    users: Sequence[str],
+    users: Sequence[str] = (),
+    peers: Sequence[str] = (),
 ) -> list[str]:
     """How the running process differs from what is wanted; empty is the proof."""
     if not running.get("SHOW CONFIG") or "SHOW DATABASES" not in running:
         return ["its console does not answer"]
     result = config_differences(settings, running["SHOW CONFIG"])
     result += database_differences(databases, running["SHOW DATABASES"])
-    known = {row["name"] for row in running.get("SHOW USERS", ())}
-    return result + [
-        f"user {user}: wanted, unknown to the running process" for user in users if user not in known
-    ]
+    for kind, column, wanted in (("user", "name", users), ("peer", "peer_id", peers)):
+        known = {row[column] for row in running.get(f"SHOW {kind.upper()}S", ())}
+        result += [
+            f"{kind} {name}: wanted, unknown to the running process" for name in wanted if name not in known
+        ]
+    return result
 
 
 def reload_errors(journal: str) -> list[str]:

@@ -60,13 +60,19 @@ options:
     elements: str
     default: []
   processes:
-    description: The processes that must run with these files, in the order in which they are changed.
+    description:
+      - The processes that must run with these files, in the order in which they are changed, as
+        P(djangoops.pooling.pgbouncer_processes#filter) lays them out. Other instances of its template unit are stopped.
     type: list
     elements: dict
     required: true
     suboptions:
       service:
         description: The unit.
+        type: str
+        required: true
+      socket:
+        description: The unit of its sockets.
         type: str
         required: true
       config:
@@ -114,6 +120,7 @@ EXAMPLES = r"""
     processes:
       - service: pgbouncer.service
         config: /etc/pgbouncer/pgbouncer.ini
+        socket: pgbouncer.socket
         socket_dir: /var/run/postgresql
 """
 
@@ -126,9 +133,11 @@ actions:
   sample: ["reloaded pgbouncer.service, because its files are newer than what it has read"]
 """
 
+import glob
 import grp
 import os
 import pwd
+import re
 import shutil
 import tempfile
 import time
@@ -136,9 +145,11 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.djangoops.pooling.plugins.module_utils import _pgbouncer_process as process
+from ansible_collections.djangoops.pooling.plugins.module_utils import _pgbouncer_processes as processes
 from ansible_collections.djangoops.pooling.plugins.module_utils import _pgbouncer_tls as tls
 from ansible_collections.djangoops.pooling.plugins.module_utils._pgbouncer_parse import (
     connect_string,
+    included,
     sections,
 )
 from ansible_collections.djangoops.pooling.plugins.module_utils._transaction import File, Transaction
@@ -147,6 +158,8 @@ from ansible_collections.djangoops.pooling.plugins.module_utils._userlist import
 UNIT_FILES = "/etc/systemd/system/"
 PROOF_SECONDS = 10
 ENVIRONMENT = {"LC_ALL": "C", "PGCONNECT_TIMEOUT": "5"}
+PROPERTIES = "Id,ActiveState,UnitFileState,ActiveEnterTimestamp,StateChangeTimestamp,NeedDaemonReload"
+Texts = dict[str, str]
 
 
 class Failure(Exception):
@@ -166,6 +179,10 @@ class Host:
         if check and code != 0:
             raise Failure(f"{' '.join(command[:3])}: {(err or out).strip()}")
         return str(out)
+
+    def systemctl(self, *arguments: str, check: bool = True) -> str:
+        """Output of systemctl."""
+        return self.run("systemctl", *arguments, check=check)
 
     def refusal(self, config: str) -> str:
         """Why the installed binary refuses a file; empty when it does not."""
@@ -187,27 +204,23 @@ class Host:
 
         return tls.problems(settings, run)
 
-    def units(self, names: list[str]) -> dict[str, dict[str, str]]:
+    def units(self, *names: str) -> dict[str, dict[str, str]]:
         """State of each unit."""
-        wanted = "Id,ActiveState,UnitFileState,ActiveEnterTimestamp,StateChangeTimestamp,NeedDaemonReload"
-        return process.units(
-            self.run("systemctl", "show", "--timestamp=us+utc", f"--property={wanted}", *names)
-        )
+        return process.units(self.systemctl("show", "--timestamp=us+utc", f"--property={PROPERTIES}", *names))
+
+    def instances(self) -> set[int]:
+        """Numbers of the further processes that run or are to run at boot, wanted or not."""
+        listed = self.systemctl("list-units", "--all", "--plain", "--no-legend", "pgbouncer@*")
+        enabled = " ".join(glob.glob(f"{UNIT_FILES}*.wants/pgbouncer@*"))
+        return {int(number) for number in re.findall(r"pgbouncer@([0-9]+)\.", f"{listed} {enabled}")}
 
     def console(self, directory: str, port: str) -> dict[str, process.Rows]:
         """Answers to the questions of the proof; nothing when no console answers."""
         commands = f";\n\\echo {process.SEPARATOR}\n".join([*process.QUESTIONS, ""])
-        psql = [
-            "psql",
-            "--no-psqlrc",
-            "--quiet",
-            "--csv",
-            f"--host={directory}",
-            f"--port={port}",
-            "--username=pgbouncer",
-        ]
+        psql = ["psql", "--no-psqlrc", "--quiet", "--csv", f"--host={directory}", f"--port={port}"]
+        psql += ["--username=pgbouncer", "--dbname=pgbouncer", "--file=-"]
         code, out, _err = self.module.run_command(
-            ["timeout", "10", "runuser", "-u", self.user, "--", *psql, "--dbname=pgbouncer", "--file=-"],
+            ["timeout", "10", "runuser", "-u", self.user, "--", *psql],
             data=commands,
             environ_update=ENVIRONMENT,
             cwd="/",
@@ -227,37 +240,61 @@ class Host:
 
 
 class Process:
-    """One PgBouncer: what it should run with, and what it runs with."""
+    """One PgBouncer: its units, and what its console says."""
 
-    def __init__(self, host: Host, declared: dict[str, str], texts: dict[str, str]) -> None:
+    def __init__(self, host: Host, declared: dict[str, str]) -> None:
         self.host = host
-        self.unit = declared["service"]
-        self.config = declared["config"]
-        self.socket_dir = declared["socket_dir"]
-        wanted = sections(self.config, texts)
-        self.settings = wanted["pgbouncer"]
-        self.databases = {name: connect_string(text) for name, text in wanted.get("databases", {}).items()}
-        userlist = texts.get(self.settings.get("auth_file", ""), "")
-        self.users = list(parse(userlist))
+        self.unit, self.socket = declared["service"], declared["socket"]
+        self.config, self.socket_dir = declared["config"], declared["socket_dir"]
+        self.state: dict[str, str] = {}
+        self.socket_state: dict[str, str] = {}
         self.answers: dict[str, process.Rows] = {}
 
-    def look(self, state: dict[str, str], texts: dict[str, str] | None = None) -> None:
-        """Ask the console, unless nobody is there: a connection would start a process that somebody stopped.
+    @property
+    def running(self) -> bool:
+        """Whether systemd has it running."""
+        return self.state.get("ActiveState") in ("active", "reloading")
 
-        ``texts`` are the files by which it runs, when those are not the wanted ones.
+    def look(self, texts: Texts) -> None:
+        """Ask systemd and the console of the process that runs by these files.
+
+        Nobody asks the console of one that does not run: a connection would start a process that somebody stopped.
         """
-        settings = self.settings if texts is None else _settings(self.config, texts)
+        states = self.host.units(self.unit, self.socket)
+        self.state, self.socket_state = states[self.unit], states[self.socket]
+        settings = _settings(self.config, texts)
         directory = settings.get("unix_socket_dir") or self.socket_dir
-        port = settings.get("listen_port", self.settings["listen_port"])
-        running = state.get("ActiveState") in ("active", "reloading")
-        self.answers = self.host.console(directory, port) if running else {}
+        port = settings.get("listen_port", "6432")
+        self.answers = self.host.console(directory, port) if self.running else {}
 
-    def differences(self) -> list[str]:
-        """How it differs from what is wanted."""
-        return process.differences(self.answers, self.settings, self.databases, self.users)
+    def reload(self) -> None:
+        """Let it read its files again."""
+        self.host.systemctl("reload", self.unit)
+
+    def restart(self, listen_anew: bool) -> None:
+        """Restart it. Its sockets stay open meanwhile, unless they are to be others."""
+        self.host.systemctl("reset-failed", self.unit, self.socket, check=False)
+        if listen_anew:
+            self.host.systemctl("stop", self.unit)
+            self.host.systemctl("restart", self.socket)
+        self.host.systemctl("restart", self.unit)
+
+    def remove(self) -> None:
+        """Stop it for good: first no new connection is handed to it, then it finishes what it has."""
+        self.host.systemctl("disable", "--quiet", self.socket, self.unit, check=False)
+        self.host.systemctl("stop", self.socket, check=False)
+        self.host.systemctl("stop", self.unit, check=False)
+        self.host.systemctl("reset-failed", self.socket, self.unit, check=False)
+
+    def enable(self) -> None:
+        """Let it start at boot."""
+        states = self.host.units(self.unit, self.socket)
+        missing = [name for name, state in states.items() if state.get("UnitFileState") != "enabled"]
+        if missing:
+            self.host.systemctl("enable", "--quiet", *missing)
 
 
-def _settings(config: str, texts: dict[str, str]) -> dict[str, str]:
+def _settings(config: str, texts: Texts) -> dict[str, str]:
     """What a file says that may be anybody's; nothing when it cannot be read."""
     try:
         return sections(config, texts).get("pgbouncer", {})
@@ -265,67 +302,92 @@ def _settings(config: str, texts: dict[str, str]) -> dict[str, str]:
         return {}
 
 
+class Wanted:
+    """What one process must run with."""
+
+    def __init__(self, config: str, texts: Texts) -> None:
+        read = sections(config, texts)
+        self.files = included(config, texts)
+        self.settings = read["pgbouncer"]
+        self.databases = {name: connect_string(text) for name, text in read.get("databases", {}).items()}
+        self.peers = list(read.get("peers", {}))
+        self.users = list(parse(texts.get(self.settings.get("auth_file", ""), "")))
+
+    def differences(self, answers: dict[str, process.Rows]) -> list[str]:
+        """How a process differs from it."""
+        return process.differences(answers, self.settings, self.databases, self.users, self.peers)
+
+
 class Change:
     """From what is there to what is wanted."""
 
     def __init__(self, module: AnsibleModule) -> None:
         parameters = module.params
-        self.module, self.host = module, Host(module)
+        self.host = Host(module)
         files = [_file(file) for file in parameters["files"]]
         self.transaction = Transaction(parameters["journal"], files, parameters["owned"])
-        texts = {file.path: file.content.decode() for file in files}
-        self.processes = [Process(self.host, each, texts) for each in parameters["processes"]]
-        self.names = [each.unit for each in self.processes]
-        self.states: dict[str, dict[str, str]] = {}
-        self.actions: list[str] = []
-        self.running_before: dict[str, Any] = {}
-        self.texts_before: dict[str, str] = {}
-
-    def look(self) -> None:
-        """Find out what runs."""
-        self.states = self.host.units(self.names)
+        self.texts = {file.path: file.content.decode() for file in files}
         live = self.transaction.live.items()
         self.texts_before = {path: file.content.decode("utf-8", "replace") for path, file in live if file}
-        for each in self.processes:
-            each.look(self.states[each.unit], self.texts_before)
-        self.running_before = {each.unit: each.answers.get("SHOW CONFIG") for each in self.processes}
+        self.processes = [Process(self.host, each) for each in parameters["processes"]]
+        self.wanted = {each.unit: Wanted(each.config, self.texts) for each in self.processes}
+        names = {each.unit for each in self.processes}
+        instances = [processes.process(number, "") for number in sorted(self.host.instances())]
+        self.surplus = [
+            Process(self.host, processes.as_mapping(each)) for each in instances if each.service not in names
+        ]
+        for each in self.processes + self.surplus:
+            each.look(self.texts_before)
+        self.before = {each.unit: each.answers.get("SHOW CONFIG") for each in self.processes + self.surplus}
+        self.actions: list[str] = []
 
-    def reasons(self, each: Process) -> tuple[str, list[str]]:
-        """What a process needs, restart, reload or nothing, and why."""
-        state = self.states[each.unit]
-        unit_time, file_time = self._times(each)
-        restart = process.needs_restart(state, each.answers, each.settings, unit_time)
-        restart = restart or process.needs_lookup(
-            self._users_before(each), each.users, each.settings, each.databases
+    def needs(self, each: Process) -> tuple[str, list[str]]:
+        """What a process needs: to listen anew, a restart, a reload, to be enabled or nothing; and why."""
+        wanted = self.wanted[each.unit]
+        listen = process.needs_listening(each.socket_state, self._written(each.socket))
+        restart = process.needs_restart(each.state, each.answers, wanted.settings, self._written(each.unit))
+        restart += process.needs_lookup(
+            self._users_before(wanted), wanted.users, wanted.settings, wanted.databases
         )
-        if restart:
-            return "restarted", restart
-        reload = process.needs_reload(state, each.answers, each.settings, each.databases, file_time)
+        if listen or restart:
+            return "listen" if listen else "restart", listen + restart
+        why = process.needs_reload(
+            each.state, each.answers, wanted.settings, wanted.databases, self._read(wanted)
+        )
         if self.transaction.unfinished:
-            reload.insert(0, "an earlier run was interrupted")
-        return ("reloaded", reload) if reload else ("", [])
+            why.insert(0, "an earlier run was interrupted")
+        if why:
+            return "reload", why
+        if {each.state.get("UnitFileState"), each.socket_state.get("UnitFileState")} != {"enabled"}:
+            return "enable", ["it would not start at boot"]
+        return "", []
 
-    def _users_before(self, each: Process) -> set[str]:
+    def _users_before(self, wanted: Wanted) -> set[str]:
         """Users of the userlist that is in use, and of the last proven one when a run was killed."""
-        path = each.settings.get("auth_file", "")
+        path = wanted.settings.get("auth_file", "")
         files = [file for file in (self.transaction.live.get(path), self.transaction.proven(path)) if file]
         return {
             name for file in files for name in parse(file.content.decode("utf-8", "replace"), strict=False)
         }
 
-    def _times(self, each: Process) -> tuple[float, float]:
-        """When the newest unit file and the newest other file were written: now, for those about to be."""
+    def _written(self, unit: str) -> float:
+        """When the newest file of a unit was written."""
+        prefix = UNIT_FILES + re.sub("@.*(?=[.])", "@", unit)
+        return self._time(path for path in self.transaction.wanted if path.startswith(prefix))
+
+    def _read(self, wanted: Wanted) -> float:
+        """When the newest file that a process reads was written."""
+        others = {each.config for each in self.processes} - wanted.files
+        own = {path for path in self.transaction.wanted if not path.startswith(UNIT_FILES)} - others
+        # somebody else's that it reads, such as certificates that certbot renews
+        named = {path for setting in tls.SETTINGS if (path := wanted.settings.get(setting, ""))}
+        return self._time(own | {path for path in named if os.path.exists(path)})
+
+    def _time(self, paths: Any) -> float:
         changed = set(self.transaction.changed)
-        times: dict[bool, list[float]] = {True: [0.0], False: [0.0]}
-        for path in self.transaction.paths:
-            if path in changed:
-                times[path.startswith(UNIT_FILES)].append(time.time())
-            elif self.transaction.live[path]:
-                times[path.startswith(UNIT_FILES)].append(os.stat(path).st_mtime)
-        # files of somebody else's that it reads, such as certificates that certbot renews
-        others = [path for name in tls.SETTINGS if (path := each.settings.get(name, ""))]
-        times[False] += [os.stat(path).st_mtime for path in others if os.path.exists(path)]
-        return max(times[True]), max(times[False])
+        return max(
+            (time.time() if path in changed else os.stat(path).st_mtime for path in paths), default=0.0
+        )
 
     def check(self) -> None:
         """Let the installed binary judge the candidate as a whole."""
@@ -341,9 +403,10 @@ class Change:
                     raise Failure(
                         f"the installed PgBouncer refuses {each.config}: {refused.replace(directory, '')}"
                     )
+                settings = self.wanted[each.unit].settings.items()
                 staged = {
                     name: directory + value if value in self.transaction.wanted else value
-                    for name, value in each.settings.items()
+                    for name, value in settings
                 }
                 wrong = self.host.tls_problems(staged)
                 if wrong:
@@ -352,63 +415,94 @@ class Change:
             shutil.rmtree(directory)
 
     def apply(self) -> None:
-        """Bring each process to what is written, and prove it."""
-        if any(state.get("NeedDaemonReload") == "yes" for state in self.states.values()) or any(
-            path.startswith(UNIT_FILES) for path in self.transaction.changed
+        """Bring each process to what is written, and prove it. What takes connections away comes first."""
+        states = [state for each in self.processes for state in (each.state, each.socket_state)]
+        if any(path.startswith(UNIT_FILES) for path in self.transaction.changed) or any(
+            state.get("NeedDaemonReload") == "yes" for state in states
         ):
-            self.host.run("systemctl", "daemon-reload")
-        for each in self.processes:
-            verb, why = self.reasons(each)
-            if verb:
-                self._bring(each, verb, why)
-        disabled = [name for name, state in self.states.items() if state.get("UnitFileState") != "enabled"]
-        if disabled:
-            self.host.run("systemctl", "enable", *disabled)
+            self.host.systemctl("daemon-reload")
+        for each in self.surplus:
+            self.actions.append(f"stop {each.unit}, because it is one too many")
+            each.remove()
+        for each in sorted(self.processes, key=lambda each: not each.running):
+            need, why = self.needs(each)
+            if not need:
+                continue
+            self.actions.append(_sentence(need, each, why))
+            if need != "enable":
+                self._bring(each, need)
+            each.enable()
 
-    def _bring(self, each: Process, verb: str, why: list[str]) -> None:
-        self.actions.append(f"{verb} {each.unit}, because {'; '.join(why)}")
+    def _bring(self, each: Process, need: str) -> None:
         cursor = self.host.journal_end(each.unit)
-        if verb == "restarted":
-            self.host.run("systemctl", "reset-failed", each.unit, check=False)
-            self.host.run("systemctl", "restart", each.unit)
+        if need == "reload":
+            each.reload()
         else:
-            self.host.run("systemctl", "reload", each.unit)
-        self._prove(each, verb, cursor)
-
-    def _prove(self, each: Process, verb: str, cursor: str) -> None:
+            each.restart(listen_anew=need == "listen")
         end = time.monotonic() + PROOF_SECONDS
         while True:
             journal = self.host.journal_after(each.unit, cursor)
             # the signal is asynchronous: before this line nothing has been read
-            heard = verb == "restarted" or "got SIGHUP" in journal
-            each.look(self.host.units([each.unit])[each.unit])
-            wrong = each.differences() if heard else ["it has not begun to reload"]
+            heard = need != "reload" or "got SIGHUP" in journal
+            each.look(self.texts)
+            wrong = (
+                self.wanted[each.unit].differences(each.answers) if heard else ["it has not begun to reload"]
+            )
             if not wrong or time.monotonic() > end:
                 break
             time.sleep(0.2)
         wrong += process.reload_errors(self.host.journal_after(each.unit, cursor))
         if wrong:
-            raise Failure(f"{each.unit} was {verb}, and then: {'; '.join(wrong)}")
+            raise Failure(f"{each.unit} does not run as written: {'; '.join(wrong)}")
 
     def roll_back(self) -> str:
         """Put the files from before back and apply them; returns a sentence about how that went."""
         self.transaction.roll_back()
-        self.host.run("systemctl", "daemon-reload")
-        for each in self.processes:
-            restarted = f"restarted {each.unit}" in " ".join(self.actions)
-            before = self.running_before[each.unit]
-            verb = "restart" if restarted or not before else "reload"
-            self.host.run("systemctl", "reset-failed", each.unit, check=False)
-            self.host.run("systemctl", verb, each.unit, check=False)
-            end = time.monotonic() + PROOF_SECONDS
-            while time.monotonic() < end:
-                each.look(self.host.units([each.unit])[each.unit], self.texts_before)
-                if each.answers.get("SHOW CONFIG") and before in (None, each.answers["SHOW CONFIG"]):
-                    break
-                time.sleep(0.2)
-            else:
-                return "The files from before are back, but the process does not run as it did before; see its journal."
+        self.host.systemctl("daemon-reload")
+        wrong = [each.unit for each in self.surplus + self.processes if not self._restore(each)]
+        if wrong:
+            return f"The files from before are back, but look at {', '.join(wrong)}: not as it was."
         return "The files from before are back and in effect."
+
+    def _restore(self, each: Process) -> bool:
+        if not os.path.exists(each.config):
+            each.remove()
+            return True
+        own_socket = UNIT_FILES + re.sub("@.*(?=[.])", "@", each.socket)
+        with_socket = any(
+            path.startswith(own_socket) and os.path.exists(path) for path in self.transaction.paths
+        )
+        try:
+            each.look(self.texts_before)
+            if not with_socket:
+                each.remove()
+                self.host.systemctl("enable", "--quiet", each.unit)
+                self.host.systemctl("start", each.unit)
+            elif self.before[each.unit] and each.answers.get("SHOW CONFIG"):
+                each.reload()
+            if with_socket and not self._as_before(each, 2):
+                each.restart(listen_anew=True)
+            if with_socket:
+                each.enable()
+        except Failure:
+            return False
+        return self._as_before(each, PROOF_SECONDS)
+
+    def _as_before(self, each: Process, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while True:
+            each.look(self.texts_before)
+            shown = each.answers.get("SHOW CONFIG")
+            if shown and self.before[each.unit] in (None, shown):
+                return True
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.2)
+
+
+def _sentence(need: str, each: Process, why: list[str]) -> str:
+    verb = "restart" if need == "listen" else need
+    return f"{verb} {each.unit}, because {'; '.join(why)}"
 
 
 def _file(declared: dict[str, Any]) -> File:
@@ -423,19 +517,16 @@ def _file(declared: dict[str, Any]) -> File:
 def apply(module: AnsibleModule) -> dict[str, Any]:
     """Do all of it, and return the result."""
     change = Change(module)
-    change.look()
     transaction = change.transaction
-    needs = [(each, *change.reasons(each)) for each in change.processes]
-    result = {
-        "changed": bool(
-            transaction.changed or transaction.unfinished or any(verb for _each, verb, _why in needs)
-        ),
-        "diff": transaction.diff(),
-        "actions": [f"{verb} {each.unit}, because {'; '.join(why)}" for each, verb, why in needs if verb],
-    }
+    actions = [f"stop {each.unit}, because it is one too many" for each in change.surplus]
+    for each in change.processes:
+        need, why = change.needs(each)
+        actions += [_sentence(need, each, why)] if need else []
+    changed = bool(transaction.changed or transaction.unfinished or actions)
+    result = {"changed": changed, "diff": transaction.diff(), "actions": actions}
     if not module.check_mode:
         transaction.tidy()
-    if not result["changed"]:
+    if not changed:
         return result
     try:
         change.check()
@@ -478,7 +569,7 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {"service": text, "config": text, "socket_dir": text},
+                "options": {"service": text, "socket": text, "config": text, "socket_dir": text},
             },
             "binary": {"type": "str", "default": "/usr/sbin/pgbouncer"},
             "user": {"type": "str", "default": "postgres"},

@@ -113,6 +113,21 @@ def test_reload_errors() -> None:
     assert process.reload_errors(f"got SIGHUP, re-reading config\n{line}\n") == [line]
 
 
+def test_needs_listening() -> None:
+    assert process.needs_listening(UNIT, STARTED - 1) == []
+    assert process.needs_listening(UNIT, STARTED + 1) == ["its socket unit is newer than its socket"]
+    assert process.needs_listening({"ActiveState": "inactive"}, 0) == ["its socket is not listening"]
+    assert process.needs_listening({}, 0) == ["its socket is not listening"]
+
+
+def test_a_peer_that_is_unknown() -> None:
+    running = {**RUNNING, "SHOW PEERS": [{"peer_id": "1"}]}
+    assert process.differences(running, SETTINGS, DATABASES, peers=["1"]) == []
+    assert process.differences(running, SETTINGS, DATABASES, peers=["1", "2"]) == [
+        "peer 2: wanted, unknown to the running process"
+    ]
+
+
 def test_who_is_looked_up_from_now_on() -> None:
     """A user that left the userlist is remembered until a restart, which matters where auth_query is asked instead."""
     database = {"app": {"auth_user": "q"}}
