@@ -106,6 +106,12 @@ def playbook(*arguments: str, **variables: object) -> Run:
 
 
 @pytest.fixture(scope="session")
+def certificates() -> Path:
+    """Directory on this machine that the playbook reads certificates from."""
+    return Path(os.environ["POOLING_CERTIFICATES"])
+
+
+@pytest.fixture(scope="session")
 def run_playbook() -> Callable[..., Run]:
     """The function playbook."""
     return playbook
@@ -117,7 +123,8 @@ def machines() -> list[Machine]:
     return [Machine(suite) for suite in SUITES]
 
 
-@pytest.fixture(scope="session", params=range(len(SUITES)), ids=SUITES)
+# not of scope session: pytest would run all tests on the first host before any on the second, also those that change it
+@pytest.fixture(params=range(len(SUITES)), ids=SUITES)
 def machine(request: pytest.FixtureRequest, machines: list[Machine]) -> Machine:
     """One host after another."""
     return machines[request.param]
