@@ -13,7 +13,7 @@ import csv
 import datetime
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.djangoops.pooling.plugins.module_utils._compare import database_differences
@@ -107,6 +107,18 @@ def needs_restart(
     if unit_file_time > moment(unit.get("ActiveEnterTimestamp", "")):
         reasons.append("its unit is newer than its start")
     return reasons
+
+
+def needs_lookup(
+    before: Iterable[str],
+    users: Iterable[str],
+    settings: Mapping[str, Any],
+    databases: Mapping[str, Mapping[str, Any]],
+) -> list[str]:
+    """Why auth_query is not asked about users that left the userlist: PgBouncer remembers them until it is restarted."""
+    gone = sorted(set(before) - set(users))
+    asks = "auth_user" in settings or any("auth_user" in database for database in databases.values())
+    return [f"auth_query takes over from the userlist for {', '.join(gone[:3])}"] if gone and asks else []
 
 
 def needs_reload(

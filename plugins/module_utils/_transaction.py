@@ -88,6 +88,10 @@ class Transaction:
         """Paths whose content, mode or owner is not the wanted one."""
         return [path for path in self.paths if _differs(self.live[path], self.wanted.get(path))]
 
+    def proven(self, path: str) -> File | None:
+        """What stood at a path before the first change that was never proven, if a run was killed."""
+        return _unpacked(path, self._previous.get(path))
+
     def diff(self) -> list[dict[str, str]]:
         """What changes, as Ansible shows it."""
         return [_diff(path, self.live[path], self.wanted.get(path)) for path in self.changed]

@@ -149,6 +149,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.djangoops.pooling.plugins.module_utils import _pgbouncer_process as process
 from ansible_collections.djangoops.pooling.plugins.module_utils import _pgbouncer_processes as processes
+from ansible_collections.djangoops.pooling.plugins.module_utils import _pgbouncer_tls as tls
 from ansible_collections.djangoops.pooling.plugins.module_utils._pgbouncer_parse import (
     connect_string,
     included,
@@ -197,6 +198,16 @@ class Host:
             ["timeout", "10", "runuser", "-u", self.user, "--", self.module.params["binary"], check], cwd="/"
         )
         return process.refusal(out + err)
+
+    def tls_problems(self, settings: dict[str, str]) -> list[str]:
+        """What openssl says about the TLS files that the settings name, read as PgBouncer's user."""
+
+        def run(*command: str) -> tuple[int, str]:
+            argv = ["timeout", "10", "runuser", "-u", self.user, "--", *command]
+            code, out, _err = self.module.run_command(argv, cwd="/")
+            return code, out
+
+        return tls.problems(settings, run)
 
     def units(self, *names: str) -> dict[str, dict[str, str]]:
         """State of each unit."""
@@ -307,7 +318,7 @@ class Wanted:
         self.settings = read["pgbouncer"]
         self.databases = {name: connect_string(text) for name, text in read.get("databases", {}).items()}
         self.peers = list(read.get("peers", {}))
-        self.users = [user["name"] for user in parse(texts.get(self.settings.get("auth_file", ""), ""))]
+        self.users = list(parse(texts.get(self.settings.get("auth_file", ""), "")))
 
     def differences(self, answers: dict[str, process.Rows]) -> list[str]:
         """How a process differs from it."""
@@ -342,6 +353,9 @@ class Change:
         wanted = self.wanted[each.unit]
         listen = process.needs_listening(each.socket_state, self._written(each.socket))
         restart = process.needs_restart(each.state, each.answers, wanted.settings, self._written(each.unit))
+        restart += process.needs_lookup(
+            self._users_before(wanted), wanted.users, wanted.settings, wanted.databases
+        )
         if listen or restart:
             return "listen" if listen else "restart", listen + restart
         why = process.needs_reload(
@@ -355,6 +369,14 @@ class Change:
             return "enable", ["it would not start at boot"]
         return "", []
 
+    def _users_before(self, wanted: Wanted) -> set[str]:
+        """Users of the userlist that is in use, and of the last proven one when a run was killed."""
+        path = wanted.settings.get("auth_file", "")
+        files = [file for file in (self.transaction.live.get(path), self.transaction.proven(path)) if file]
+        return {
+            name for file in files for name in parse(file.content.decode("utf-8", "replace"), strict=False)
+        }
+
     def _written(self, unit: str) -> float:
         """When the newest file of a unit was written."""
         prefix = _unit_files(unit)
@@ -363,9 +385,10 @@ class Change:
     def _read(self, wanted: Wanted) -> float:
         """When the newest file that a process reads was written."""
         others = {each.config for each in self.processes} - wanted.files
-        return self._time(
-            path for path in self.transaction.wanted if not path.startswith(UNIT_FILES) and path not in others
-        )
+        own = {path for path in self.transaction.wanted if not path.startswith(UNIT_FILES)} - others
+        # somebody else's that it reads, such as certificates that certbot renews
+        named = {path for setting in tls.SETTINGS if (path := wanted.settings.get(setting, ""))}
+        return self._time(own | {path for path in named if os.path.exists(path)})
 
     def _time(self, paths: Any) -> float:
         changed = set(self.transaction.changed)
@@ -387,6 +410,14 @@ class Change:
                     raise Failure(
                         f"the installed PgBouncer refuses {each.config}: {refused.replace(directory, '')}"
                     )
+                settings = self.wanted[each.unit].settings.items()
+                staged = {
+                    name: directory + value if value in self.transaction.wanted else value
+                    for name, value in settings
+                }
+                wrong = self.host.tls_problems(staged)
+                if wrong:
+                    raise Failure("; ".join(wrong).replace(directory, ""))
         finally:
             shutil.rmtree(directory)
 

@@ -126,3 +126,14 @@ def test_a_peer_that_is_unknown() -> None:
     assert process.differences(running, SETTINGS, DATABASES, peers=["1", "2"]) == [
         "peer 2: wanted, unknown to the running process"
     ]
+
+
+def test_who_is_looked_up_from_now_on() -> None:
+    """A user that left the userlist is remembered until a restart, which matters where auth_query is asked instead."""
+    database = {"app": {"auth_user": "q"}}
+    assert process.needs_lookup(["web", "old"], ["web"], {"auth_user": "q"}, {}) == [
+        "auth_query takes over from the userlist for old"
+    ]
+    assert len(process.needs_lookup(["web", "old"], ["web"], {}, database)) == 1
+    assert process.needs_lookup(["web", "old"], ["web"], {}, {"app": {}}) == []
+    assert process.needs_lookup(["web"], ["web", "new"], {"auth_user": "q"}, {}) == []
