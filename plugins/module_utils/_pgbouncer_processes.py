@@ -19,10 +19,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ansible_collections.djangoops.pooling.plugins.module_utils._pgbouncer_ini import texts
+from ansible_collections.djangoops.pooling.plugins.module_utils._versions import is_older
 
 MAIN_CONFIG = "/etc/pgbouncer/pgbouncer.ini"
 LIMIT = 64  # processes; a host with more cores has other limits first
-PEERS_SINCE = (1, 19)
+PEERS_SINCE = "1.19.0"
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def layout(
     processes = [process(number, socket_dir) for number in range(1, _count(count) + 1)]
     port = wanted["listen_port"]
     peers: dict[str, Any] = {}
-    if peering and len(processes) + len(other_peers) > 1 and _release(version) >= PEERS_SINCE:
+    if peering and len(processes) + len(other_peers) > 1 and not is_older(version, PEERS_SINCE):
         for peer_id, each in enumerate(processes, start=first_peer_id):
             peers[str(peer_id)] = {"host": each.socket_dir, "port": int(port)}
         peers |= {str(name): peer for name, peer in other_peers.items()}
@@ -101,10 +102,6 @@ def _count(count: object) -> int:
     if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= LIMIT:
         raise ValueError(f"pgbouncer_processes: a whole number from 1 to {LIMIT} is expected")
     return number
-
-
-def _release(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2])
 
 
 def _config(wanted: Mapping[str, str], number: int, first_peer_id: int) -> str:

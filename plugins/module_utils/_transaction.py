@@ -102,12 +102,19 @@ class Transaction:
             content = staged_references(file.content, directory, self.wanted)
             _write(File(directory + file.path, content, file.mode, file.uid, file.gid))
 
-    def swap(self) -> None:
-        """Keep what stands there, then put the wanted files in its place."""
+    def keep(self) -> None:
+        """Keep what stands there. From here on a killed run is an unfinished one."""
         # a path that a killed run has kept already has its proven state there
         self._previous = {**{path: _packed(file) for path, file in self.live.items()}, **self._previous}
         os.makedirs(os.path.dirname(self.journal), mode=0o700, exist_ok=True)
         _write(File(self.journal, json.dumps(self._previous).encode(), 0o600, os.geteuid(), os.getegid()))
+
+    def stood(self, path: str) -> bool:
+        """Whether something stood at a path before the first change that was never proven."""
+        return self._previous.get(path) is not None
+
+    def swap(self) -> None:
+        """Put the wanted files in the place of those that were kept."""
         for path in self.changed:
             if path in self.wanted:
                 _write(self.wanted[path])

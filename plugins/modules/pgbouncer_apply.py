@@ -133,6 +133,8 @@ actions:
   sample: ["reloaded pgbouncer.service, because its files are newer than what it has read"]
 """
 
+import contextlib
+import fcntl
 import glob
 import grp
 import os
@@ -141,6 +143,7 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -157,6 +160,8 @@ from ansible_collections.djangoops.pooling.plugins.module_utils._userlist import
 
 UNIT_FILES = "/etc/systemd/system/"
 PROOF_SECONDS = 10
+LOCK = "/run/djangoops-pooling-pgbouncer.lock"
+LOCK_SECONDS = 60
 ENVIRONMENT = {"LC_ALL": "C", "PGCONNECT_TIMEOUT": "5"}
 PROPERTIES = "Id,ActiveState,UnitFileState,ActiveEnterTimestamp,StateChangeTimestamp,NeedDaemonReload"
 Texts = dict[str, str]
@@ -229,14 +234,16 @@ class Host:
 
     def journal_end(self, unit: str) -> str:
         """Where the journal of a unit ends now."""
-        shown = self.run("journalctl", "--quiet", f"--unit={unit}", "--lines=0", "--show-cursor")
+        shown = self.run("journalctl", "--quiet", f"--unit={unit}", "--lines=0", "--show-cursor", check=False)
         return shown.partition("cursor: ")[2].strip()
 
-    def journal_after(self, unit: str, cursor: str) -> str:
+    def journal_after(self, unit: str, cursor: str, *options: str) -> str:
         """What a unit has logged since."""
         self.run("journalctl", "--sync", check=False)
         after = [f"--after-cursor={cursor}"] if cursor else []
-        return self.run("journalctl", "--quiet", f"--unit={unit}", "--output=cat", *after)
+        return self.run(
+            "journalctl", "--quiet", f"--unit={unit}", "--output=cat", *after, *options, check=False
+        )
 
 
 class Process:
@@ -372,7 +379,7 @@ class Change:
 
     def _written(self, unit: str) -> float:
         """When the newest file of a unit was written."""
-        prefix = UNIT_FILES + re.sub("@.*(?=[.])", "@", unit)
+        prefix = _unit_files(unit)
         return self._time(path for path in self.transaction.wanted if path.startswith(prefix))
 
     def _read(self, wanted: Wanted) -> float:
@@ -415,15 +422,17 @@ class Change:
             shutil.rmtree(directory)
 
     def apply(self) -> None:
-        """Bring each process to what is written, and prove it. What takes connections away comes first."""
+        """Write the files, bring each process to them, and prove it. What takes connections away comes first."""
+        self.transaction.keep()
+        for each in self.surplus:
+            self.actions.append(f"stop {each.unit}, because it is one too many")
+            each.remove()
+        self.transaction.swap()
         states = [state for each in self.processes for state in (each.state, each.socket_state)]
         if any(path.startswith(UNIT_FILES) for path in self.transaction.changed) or any(
             state.get("NeedDaemonReload") == "yes" for state in states
         ):
             self.host.systemctl("daemon-reload")
-        for each in self.surplus:
-            self.actions.append(f"stop {each.unit}, because it is one too many")
-            each.remove()
         for each in sorted(self.processes, key=lambda each: not each.running):
             need, why = self.needs(each)
             if not need:
@@ -435,10 +444,14 @@ class Change:
 
     def _bring(self, each: Process, need: str) -> None:
         cursor = self.host.journal_end(each.unit)
-        if need == "reload":
-            each.reload()
-        else:
-            each.restart(listen_anew=need == "listen")
+        try:
+            if need == "reload":
+                each.reload()
+            else:
+                each.restart(listen_anew=need == "listen")
+        except Failure:
+            said = self.host.journal_after(each.unit, cursor, "--priority=err").splitlines()
+            raise Failure(f"{each.unit} does not {need}: {'; '.join(dict.fromkeys(said))}") from None
         end = time.monotonic() + PROOF_SECONDS
         while True:
             journal = self.host.journal_after(each.unit, cursor)
@@ -457,32 +470,34 @@ class Change:
 
     def roll_back(self) -> str:
         """Put the files from before back and apply them; returns a sentence about how that went."""
+        known = self.surplus + self.processes
+        for each in known:
+            if not self.transaction.stood(each.config):
+                each.remove()  # while its unit is still there to say how
         self.transaction.roll_back()
         self.host.systemctl("daemon-reload")
-        wrong = [each.unit for each in self.surplus + self.processes if not self._restore(each)]
+        wrong = [each.unit for each in known if os.path.exists(each.config) and not self._restore(each)]
         if wrong:
             return f"The files from before are back, but look at {', '.join(wrong)}: not as it was."
         return "The files from before are back and in effect."
 
     def _restore(self, each: Process) -> bool:
-        if not os.path.exists(each.config):
-            each.remove()
-            return True
-        own_socket = UNIT_FILES + re.sub("@.*(?=[.])", "@", each.socket)
-        with_socket = any(
-            path.startswith(own_socket) and os.path.exists(path) for path in self.transaction.paths
-        )
+        """Let a process run by the files from before again, however far it has come."""
+        prefix = _unit_files(each.socket)
+        with_socket = any(path.startswith(prefix) and os.path.exists(path) for path in self.transaction.paths)
         try:
             each.look(self.texts_before)
             if not with_socket:
                 each.remove()
                 self.host.systemctl("enable", "--quiet", each.unit)
                 self.host.systemctl("start", each.unit)
-            elif self.before[each.unit] and each.answers.get("SHOW CONFIG"):
-                each.reload()
-            if with_socket and not self._as_before(each, 2):
-                each.restart(listen_anew=True)
-            if with_socket:
+            else:
+                if self.before[each.unit] and each.answers.get("SHOW CONFIG"):
+                    each.reload()
+                    if self._as_before(each, 2):
+                        return True
+                anew = any(path.startswith(prefix) for path in self.transaction.changed)
+                each.restart(listen_anew=anew or each.socket_state.get("ActiveState") != "active")
                 each.enable()
         except Failure:
             return False
@@ -498,6 +513,30 @@ class Change:
             if time.monotonic() > end:
                 return False
             time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One run at a time; the end of one whose controller is gone is waited for."""
+    end = time.monotonic() + LOCK_SECONDS
+    with open(LOCK, "a+", encoding="ascii") as stream:
+        while True:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise Failure(f"another run changes this PgBouncer, see the process in {LOCK}") from None
+            time.sleep(0.2)
+        stream.truncate(0)
+        stream.write(f"{os.getpid()}\n")
+        stream.flush()
+        yield
+
+
+def _unit_files(unit: str) -> str:
+    """What the paths of a unit's files begin with; instances have those of their template."""
+    return UNIT_FILES + re.sub("@.*(?=[.])", "@", unit)
 
 
 def _sentence(need: str, each: Process, why: list[str]) -> str:
@@ -537,7 +576,6 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
         raise Failure(f"{failure}. {change.roll_back()}") from None
     if module.check_mode:
         return result
-    transaction.swap()
     try:
         change.apply()
     except Failure as failure:
@@ -580,7 +618,9 @@ def main() -> None:
     )
     module.no_log_values.update(file["content"] for file in module.params["files"] if file["secret"])
     try:
-        module.exit_json(**apply(module))
+        with _alone():
+            result = apply(module)
+        module.exit_json(**result)
     except Failure as failure:
         module.fail_json(msg=str(failure))
 

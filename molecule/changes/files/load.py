@@ -43,8 +43,8 @@ def attempt(kind: str, connection: psycopg.Connection | None) -> psycopg.Connect
             connection = None
         outcome = "done"
     except psycopg.Error as error:
-        message = str(error).strip().splitlines()[-1]
-        outcome = "refused" if "refused" in message or "No such file" in message else "failed"
+        message = " ".join(str(error).split())
+        outcome = "refused" if "Connection refused" in message else "failed"
         with lock:
             errors[f"{kind}: {message}"] += 1
         if connection is not None:
@@ -60,7 +60,7 @@ def client(kind: str) -> None:
     connection = None
     while not stop.is_set():
         connection = attempt(kind, connection)
-        time.sleep(0.01 if kind == "persistent" else 0.03)
+        time.sleep(0.02 if kind == "persistent" else 0.04)
 
 
 threads = [threading.Thread(target=client, args=(kind,)) for kind in counts for _ in range(argument[kind])]

@@ -51,6 +51,7 @@ def directory(tmp_path: Path) -> Path:
 
 def complete(directory: Path, texts: dict[str, str]) -> None:
     change = begin(directory, texts)
+    change.keep()
     change.swap()
     change.finish()
 
@@ -107,6 +108,8 @@ def test_mode_alone_is_a_change(directory: Path) -> None:
 def test_roll_back_restores_every_file(directory: Path) -> None:
     (directory / "ini").chmod(0o600)
     change = begin(directory, NEW)
+    change.keep()
+    assert change.stood(f"{directory}/process-2") and not change.stood(f"{directory}/hba")
     change.swap()
     assert contents(directory) == NEW
     change.roll_back()
@@ -172,7 +175,9 @@ def test_no_secret_is_ever_readable_by_others(directory: Path, monkeypatch: pyte
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", seen)
-    begin(directory, NEW).swap()
+    change = begin(directory, NEW)
+    change.keep()
+    change.swap()
     assert modes and not any(modes)
     assert os.stat(directory / "state/journal").st_mode & 0o777 == 0o600
 
