@@ -45,8 +45,6 @@ def role_parameters(
 
     Raises ValueError for what the formula can plan and the roles cannot do, and for addresses that are not known.
     """
-    if to_fraction(fleet.get("poolers", {}).get("processes", 1)) != 1:
-        raise ValueError("pooling_poolers.processes: the pgbouncer role runs one process a host; plan with 1")
     if fleet.get("poolers", {}).get("auth_query"):
         raise ValueError(
             "pooling_poolers.auth_query: the pgbouncer role writes a userlist; plan without auth_query"
@@ -81,6 +79,7 @@ def role_parameters(
             "central" if "central" in plan["instances"] else local_instances(inventory)[host]
         ]
         result["pgbouncer"] = _pgbouncer(instance, plan["timeouts"], pools, fleet, _servers(inventory))
+        result["pgbouncer"] |= _processes(instance, fleet, inventory, host)
         result["pgbouncer"]["settings"]["auth_type"] = _auth_type(inventory, host)
         result["pgbouncer"]["settings"] = _with_own_settings(
             inventory, host, "pooling_pgbouncer_settings", result["pgbouncer"]["settings"]
@@ -276,6 +275,26 @@ def _pgbouncer(
             user: {"max_user_connections": limit} for user, limit in instance["max_user_connections"].items()
         },
         "limit_nofile": instance["limit_nofile"],
+    }
+
+
+def _processes(
+    instance: Mapping[str, Any], fleet: Mapping[str, Any], inventory: Inventory, host: str
+) -> dict[str, Any]:
+    """Processes of a pooler host and their peers. Central poolers may stand behind one address, local ones do not."""
+    poolers = fleet.get("poolers", {})
+    hosts = [host] if poolers.get("placement") == "local" else list(inventory.hosts(inventory.pooler))
+    ids = {name: 1 + number * instance["processes"] for number, name in enumerate(hosts)}
+    return {
+        "processes": instance["processes"],
+        "peering": poolers.get("peering", True),
+        "first_peer_id": ids[host],
+        "peers": {
+            str(first + offset): {"host": inventory.address(name), "port": PGBOUNCER_PORT}
+            for name, first in ids.items()
+            if name != host
+            for offset in range(instance["processes"])
+        },
     }
 
 

@@ -104,6 +104,10 @@ def test_a_pooler_host() -> None:
         },
         "user_settings": {"web": {"max_user_connections": central["max_user_connections"]["web"]}},
         "limit_nofile": central["limit_nofile"],
+        "processes": 1,
+        "peering": True,
+        "first_peer_id": 1,
+        "peers": {},
     }
     assert result["verify"] == {
         "postgresql_settings": {},
@@ -171,7 +175,11 @@ def test_addresses_may_be_declared() -> None:
 def test_several_poolers_are_tried_in_turn() -> None:
     read = inventory({"pooler": ["pooler1", "pooler2"]}, pooler2={})
     assert databases(read)["default"]["HOST"] == "pooler1,pooler2"
-    assert parameters(read, "pooler1")["pgbouncer"] == parameters(read, "pooler2")["pgbouncer"]
+    first, second = (parameters(read, name)["pgbouncer"] for name in ("pooler1", "pooler2"))
+    peers = ("first_peer_id", "peers")
+    assert {key: value for key, value in first.items() if key not in peers} == {
+        key: value for key, value in second.items() if key not in peers
+    }
 
 
 def test_local_placement() -> None:
@@ -232,9 +240,30 @@ def test_a_proof_that_is_none() -> None:
 
 
 @pytest.mark.parametrize("processes", [2, "2", 4])
-def test_one_process_a_host(processes: Any) -> None:
-    read = inventory(shared={"pooling_poolers": {"processes": processes}})
-    assert refusal(read, "app1").startswith("pooling_poolers.processes: ")
+def test_processes_and_their_peers_on_all_hosts(processes: Any) -> None:
+    """Peer ids are unique over the hosts, and each host knows those of the others."""
+    number = int(processes)
+    shared = {"pooling_poolers": {"processes": processes}}
+    read = inventory({"pooler": ["pooler1", "pooler2"]}, shared=shared, pooler2={})
+    made = plan(fleet(read)[0])
+    for host, other, first in (("pooler1", "pooler2", 1), ("pooler2", "pooler1", 1 + number)):
+        result = parameters(read, host)["pgbouncer"]
+        assert result["processes"] == number and result["first_peer_id"] == first
+        others = {str(peer): {"host": other, "port": 6432} for peer in range(1, 2 * number + 1)}
+        assert result["peers"] == {
+            peer: at for peer, at in others.items() if not first <= int(peer) < first + number
+        }
+        # the sizes are those of one process
+        sizes = made["instances"]["central"]["pools"]["app"]
+        assert result["databases"]["app"]["pool_size"] == sizes["pool_size"]
+
+
+def test_a_local_pooler_has_no_peers_elsewhere() -> None:
+    hosts = ["app1", "app2"]
+    shared = {"pooling_poolers": {"placement": "local", "processes": 2, "peering": False}}
+    result = parameters(inventory({"app": hosts, "pooler": hosts}, shared=shared), "app2")["pgbouncer"]
+    assert (result["processes"], result["peering"], result["first_peer_id"]) == (2, False, 1)
+    assert result["peers"] == {}
 
 
 @pytest.mark.parametrize("processes", [1, "1", 1.0])
