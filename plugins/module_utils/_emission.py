@@ -66,7 +66,15 @@ def role_parameters(
         here = [pool for pool in pools if pool["server"] == name and pool["name"] in used]
         result["postgresql"] = _postgresql(
             plan["servers"][name], here, inventory, _auth_type(inventory, host)
-        )
+        ) | {
+            "memory_settings": _memory(plan["servers"][name]["memory"]),
+            "expected_sessions": _expected_sessions(plan, fleet, name, here),
+        }
+        if inventory.get(host, "pooling_managed"):
+            # who may connect from where is the provider's business
+            result["postgresql"]["hba"] = []
+            for setting in ("listen_addresses", "password_encryption"):
+                del result["postgresql"]["settings"][setting]
         result["postgresql"]["settings"] = _with_own_settings(
             inventory,
             host,
@@ -74,7 +82,7 @@ def role_parameters(
             result["postgresql"]["settings"],
             free=("listen_addresses", "password_encryption"),
         )
-    if "pgbouncer" in roles and host in inventory.hosts(inventory.pooler):
+    if "pgbouncer" in roles and host in inventory.poolers():
         instance = plan["instances"][
             "central" if "central" in plan["instances"] else local_instances(inventory)[host]
         ]
@@ -86,10 +94,8 @@ def role_parameters(
         )
     if "django_settings" in roles and host in inventory.hosts(inventory.app):
         local = "central" not in plan["instances"]
-        poolers = (
-            [LOCALHOST] if local else [inventory.address(name) for name in inventory.hosts(inventory.pooler)]
-        )
-        databases = _django(services(inventory, host), pools, fleet, ",".join(poolers), _servers(inventory))
+        poolers = [LOCALHOST] if local else [inventory.address(name) for name in inventory.poolers()]
+        databases = _django(services(inventory, host), pools, fleet, ",".join(poolers), inventory)
         try:
             databases_source(databases)  # what Django would refuse is refused before any host is touched
         except ValueError as exc:
@@ -175,7 +181,7 @@ def _auth_type(inventory: Inventory, host: str) -> str:
 
 def _client_hosts(inventory: Inventory) -> list[str]:
     """Hosts that connect to PostgreSQL: the poolers, and the app hosts for their direct aliases."""
-    return list(dict.fromkeys(inventory.hosts(inventory.pooler) + inventory.hosts(inventory.app)))
+    return list(dict.fromkeys(inventory.poolers() + inventory.hosts(inventory.app)))
 
 
 def _networks(inventory: Inventory, host: str) -> list[str]:
@@ -219,10 +225,7 @@ def _postgresql(
     return {
         "settings": {name: value for name, value in settings.items() if value is not None},
         "users": {user: {"connection_limit": limits[user]} for user in sorted(limits)},
-        "databases": {
-            name: {"owner": next(pool["user"] for pool in pools if pool["database"] == name)}
-            for name in databases
-        },
+        "databases": {name: _owner_and_writers(name, pools) for name in databases},
         "hba": [
             {
                 "type": "host",
@@ -235,6 +238,52 @@ def _postgresql(
             for network in _networks(inventory, client)
         ],
     }
+
+
+def _owner_and_writers(database: str, pools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The first pool's user owns the database and migrates it, the users of its other pools write in it."""
+    owner, *others = dict.fromkeys(pool["user"] for pool in pools if pool["database"] == database)
+    return {"owner": owner, **({"writers": others} if others else {})}
+
+
+def _memory(planned: Mapping[str, Any] | None) -> dict[str, str]:
+    """What the planned backends mean for the server's memory; empty where the memory is not known."""
+    if planned is None:
+        return {}
+    return {
+        "shared_buffers": f"{planned['shared_buffers_mib']}MB",
+        "work_mem": f"{planned['work_mem_kib']}kB",
+    }
+
+
+def _expected_sessions(
+    plan: Mapping[str, Any], fleet: Mapping[str, Any], server: str, pools: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Sessions at worst by role, as the plan counts them; of the reserved slots only what is beyond them."""
+    extra = int(to_fraction(fleet.get("poolers", {}).get("restart_extra", 0)) or 0)
+    expected: collections.Counter[str] = collections.Counter()
+    for instance in plan["instances"].values():
+        hold = instance["hosts"] * instance["processes"] + extra
+        for pool in pools:
+            sizes = instance["pools"].get(pool["name"], {"pool_size": 0, "reserve_pool_size": 0})
+            expected[pool["user"]] += hold * (sizes["pool_size"] + sizes["reserve_pool_size"])
+    others = 0
+    privileged = {"superuser": 0, "reserved": 0}
+    for entry in fleet.get("postgres", {}).get(server, {}).get("direct") or []:
+        count = int(entry.get("connections", 1))
+        kind = next((key for key in privileged if entry.get(key)), None)
+        if entry.get("walsender"):
+            continue
+        if kind:
+            privileged[kind] += count
+        elif entry.get("user"):
+            expected[str(entry["user"])] += count
+        else:
+            others += count
+    numbers = plan["servers"][server]
+    others += max(0, privileged["superuser"] - numbers["superuser_reserved_connections"])
+    others += max(0, privileged["reserved"] - numbers["reserved_connections"])
+    return {"roles": dict(sorted(expected.items())), "others": others}
 
 
 def _pgbouncer(
@@ -319,9 +368,10 @@ def _django(
     pools: list[dict[str, Any]],
     fleet: Mapping[str, Any],
     pooler: str,
-    servers: Mapping[str, str],
+    inventory: Inventory,
 ) -> dict[str, dict[str, Any]]:
     """Django's DATABASES for a host: every alias of its services pooled, and the same once more direct."""
+    servers, providers = _servers(inventory), inventory.provider_poolers()
     names = entry_names(pools)
     by_name = {pool["name"]: pool for pool in pools}
     result: dict[str, dict[str, Any]] = {}
@@ -338,6 +388,13 @@ def _django(
                 "DISABLE_SERVER_SIDE_CURSORS": fleet.get("pool_mode", "transaction") == "transaction",
                 "pool": service.get("native_pool"),
             }
+            if provider := providers.get(pool["server"]):
+                pooled |= {
+                    "NAME": pool["database"],
+                    "USER": f"{pool['user']}{provider.get('user_suffix', '')}",
+                    "HOST": str(provider["host"]),
+                    "PORT": provider.get("port", POSTGRESQL_PORT),
+                }
             direct = {
                 "NAME": pool["database"],
                 **login,

@@ -65,6 +65,11 @@ def test_a_database_host() -> None:
             }
             for address in ("192.0.2.3/32", "192.0.2.1/32", "192.0.2.2/32")
         ],
+        "memory_settings": {
+            "shared_buffers": f"{made['memory']['shared_buffers_mib']}MB",
+            "work_mem": f"{made['memory']['work_mem_kib']}kB",
+        },
+        "expected_sessions": {"roles": {"web": made["pool_total"] + made["reserve_total"]}, "others": 0},
     }
     assert result["verify"]["postgresql_settings"] == result["postgresql"]["settings"]
     assert result["verify"]["postgresql_connection_limits"] == made["role_connection_limit"]
@@ -329,7 +334,7 @@ def test_two_users_on_one_database_have_an_entry_each() -> None:
         "log_direct": "logs",
     }
     server = parameters(read, "db1")["postgresql"]
-    assert server["databases"] == {"app": {"owner": "web"}, "logs": {"owner": "web"}}
+    assert server["databases"] == {"app": {"owner": "web", "writers": ["jobs"]}, "logs": {"owner": "web"}}
     assert server["hba"][0]["users"] == ["jobs", "web"]
     assert server["hba"][0]["databases"] == ["app", "logs"]
 
@@ -546,3 +551,79 @@ def test_addresses_are_needed_for_postgresql_alone() -> None:
     assert role_parameters(made, fleet(read)[0], read, "db1", roles=["pgbouncer"])["pgbouncer"]["databases"]
     with pytest.raises(ValueError, match="addresses are unknown"):
         role_parameters(made, fleet(read)[0], read, "db1")
+
+
+def test_expected_sessions_are_those_of_the_plan() -> None:
+    """Roles, others and the reserved slots are together what the plan calls the worst case."""
+    direct = [
+        {"name": "migrate", "connections": 2, "user": "web"},
+        {"name": "cron", "connections": 3},
+        {"name": "backup", "connections": 5, "superuser": True},
+        {"name": "replica", "connections": 9, "walsender": True},
+    ]
+    read = inventory(db1={"pooling_postgres": {"cores": 8, "max_connections": 100, "direct": direct}})
+    planned = plan(fleet(read)[0])["servers"]["primary"]
+    expected = parameters(read, "db1")["postgresql"]["expected_sessions"]
+    assert expected["roles"] == {"web": planned["pool_total"] + planned["reserve_total"] + 2}
+    assert expected["others"] == 3 + (5 - planned["superuser_reserved_connections"])
+    total = sum(expected["roles"].values()) + expected["others"] + planned["superuser_reserved_connections"]
+    assert total == planned["worst_case"]
+
+
+def test_the_first_user_of_a_database_owns_it_and_the_others_write() -> None:
+    pools = [{"name": "app", "user": "web"}, {"name": "jobs", "database": "app", "user": "jobs"}]
+    services = {"web": {**WEB, "databases": {"default": "app", "jobs": "jobs"}}}
+    read = inventory(shared={"pooling_pools": pools, "pooling_services": services})
+    assert parameters(read, "db1")["postgresql"]["databases"] == {
+        "app": {"owner": "web", "writers": ["jobs"]}
+    }
+
+
+def test_a_managed_server() -> None:
+    """No rules and no address to listen on; the facts of whoever speaks SQL for it are not those of the server."""
+    facts = {"processor_vcpus": 64, "memtotal_mb": 1024, "all_ipv4_addresses": ["192.0.2.9"]}
+    db1 = {"pooling_managed": True, "ansible_facts": facts, "pooling_postgres": {"max_connections": 100}}
+    read = inventory(db1=db1)
+    planned_for, warnings = fleet(read)
+    assert planned_for["postgres"]["primary"] == {"max_connections": 100}
+    assert len(warnings) == 2
+    made = parameters(read, "db1")["postgresql"]
+    assert made["hba"] == [] and made["memory_settings"] == {}
+    assert not {"listen_addresses", "password_encryption"} & set(made["settings"])
+
+
+PROVIDER = {"host": "pool.example.com", "port": 6543, "user_suffix": ".abc"}
+
+
+def test_a_provider_that_pools() -> None:
+    """Django connects to the provider's pooler, persistent and without server-side cursors; no PgBouncer is planned."""
+    read = inventory(
+        groups={"pooler": []},
+        db1={"pooling_managed": True, "pooling_provider_pooler": PROVIDER, "pooling_address": "db"},
+    )
+    assert fleet(read)[0]["poolers"] == {"hosts": 1}
+    made = databases(read)
+    assert {key: made["default"][key] for key in ("HOST", "PORT", "USER", "NAME")} == {
+        "HOST": "pool.example.com",
+        "PORT": 6543,
+        "USER": "web.abc",
+        "NAME": "app",
+    }
+    assert made["default"]["CONN_MAX_AGE"] == 60 and made["default"]["DISABLE_SERVER_SIDE_CURSORS"] is True
+    assert (made["default_direct"]["HOST"], made["default_direct"]["USER"]) == ("db", "web")
+    assert "pgbouncer" not in parameters(read, "db1")
+
+
+@pytest.mark.parametrize(
+    ("groups", "declared", "message"),
+    [
+        ({}, PROVIDER, "a second pooler has no use; empty the group 'pooler'"),
+        ({"pooler": []}, {"port": 1}, "is a mapping with the host, and port"),
+        ({"pooler": []}, {**PROVIDER, "user": "x"}, "unknown key 'user'; known are host, port, user_suffix"),
+        ({"pooler": []}, None, "no host in group 'pooler'"),
+    ],
+)
+def test_a_provider_that_cannot_pool(groups: dict[str, list[str]], declared: object, message: str) -> None:
+    read = inventory(groups=groups, db1={"pooling_provider_pooler": declared})
+    with pytest.raises(ValueError, match=message):
+        fleet(read)
