@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import pytest
 import testinfra
 from testinfra.host import Host
 from testinfra.utils.ansible_runner import AnsibleRunner
 
 RUNNER = AnsibleRunner(os.environ["MOLECULE_INVENTORY_FILE"])
 HOSTS: list[str] = sorted(RUNNER.get_hosts("all"))
-VARIABLES: dict[str, Any] = RUNNER.get_variables(HOSTS[0])
+NAMES = ("shop_databases", "shop_environments", "shop_password", "shop_plan")
+
+
+def _variables() -> dict[str, Any]:
+    """The inventory's variables as Ansible computes them."""
+    host = testinfra.get_host(f"ansible://{HOSTS[0]}?ansible_inventory={RUNNER.inventory_file}")
+    text = "{{ {%s} | to_json }}" % ", ".join(f"'{name}': {name}" for name in NAMES)
+    result: dict[str, Any] = json.loads(host.ansible("debug", f'msg="{text}"', check=False)["msg"])
+    return result
+
+
+VARIABLES = _variables()
 PASSWORD: str = VARIABLES["shop_password"]
+ALIASES = [alias for alias in VARIABLES["shop_databases"] if alias != "default"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,8 @@ class Environment:
 
     host: str
     name: str
+    django: str
+    psycopg: int
     aliases: tuple[str, ...]
     refused: tuple[str, ...]
 
@@ -63,7 +75,9 @@ def _environments() -> list[Environment]:
         Environment(
             host,
             environment["name"],
-            tuple(alias for alias in VARIABLES["shop_databases"] if alias not in environment["refused"]),
+            environment["django"],
+            environment["psycopg"],
+            tuple(alias for alias in ALIASES if alias not in environment["refused"]),
             tuple(environment["refused"]),
         )
         for host in HOSTS

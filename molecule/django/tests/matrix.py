@@ -110,8 +110,3 @@ def _short_timeouts() -> Iterator[None]:
         yield
     finally:
         on_all_hosts(lengthen)
-
-
-def dump(seen: dict[Environment, Seen]) -> dict[str, Any]:
-    """The same with names for keys, for a file."""
-    return {str(environment): cells for environment, cells in seen.items()}

@@ -24,7 +24,7 @@ django.setup()
 from django.core.management import call_command
 from django.db import connections, transaction
 
-from shop.connections import busy_others, client, query, raw, request, unique
+from shop.connections import busy_others, client, fresh_server_connections, query, raw, request, unique
 from shop.models import Order
 
 try:
@@ -119,6 +119,7 @@ def iterator(alias):
 @cell
 def server_side_cursor(alias):
     """iterator() with DISABLE_SERVER_SIDE_CURSORS false."""
+    fresh_server_connections(alias)
     with _server_side_cursors(alias):
         _iterate(alias)
 
@@ -132,6 +133,7 @@ def server_side_cursor_in_atomic(alias):
 
 def prepared_statements(alias):
     """The driver's own, which Django leaves off: the same statement again on another server connection."""
+    fresh_server_connections(alias)
     connection = raw(connections[alias])
     connection.prepare_threshold = 0
     with contextlib.closing(psycopg.Cursor(connection)) as cursor:
@@ -257,12 +259,13 @@ def set_ends(alias):
     """SET is not in force any more in the next request, nor for another client."""
     name = f"shop.parameter_{unique()}"
     query(connections[alias], f"SET {name} = 'mine'")
+    with request():
+        pass
     with client(alias) as other:
-        for _ in range(REQUESTS):  # a pool has several connections to choose from
-            with request():
-                pass
-            assert _setting(connections[alias], name) == "default", "the next request has it"
         assert _setting(other, name) == "default", "another client has it"
+    for _ in range(REQUESTS):  # a pool has several connections to choose from
+        with request():
+            assert _setting(connections[alias], name) == "default", "the next request has it"
 
 
 @cell
@@ -306,6 +309,7 @@ def statement_timeout_of_options(alias):
 def migrations(alias):
     """Forwards, with data and an index that is made concurrently, and back."""
     try:
+        assert "catalog_item" not in connections["direct"].introspection.table_names()
         call_command("migrate", "catalog", database=alias, verbosity=0)
         assert "catalog_item" in connections["direct"].introspection.table_names()
     finally:
@@ -352,7 +356,7 @@ def check(alias, function):
 
 
 def main():
-    call_command("migrate", database="direct", verbosity=0)
+    call_command("migrate", "shop", database="direct", verbosity=0)
     results = {alias: {name: check(alias, function) for name, function in CELLS.items()} for alias in sys.argv[1:]}
     print(json.dumps(results))
 

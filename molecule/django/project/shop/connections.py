@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import subprocess
 import threading
 import time
 
@@ -10,6 +11,7 @@ from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
 PATIENCE_SECONDS = 10
+PGBOUNCER_PORT = 6432
 _numbers = itertools.count(int(time.time() * 1000) % 1_000_000_000)
 
 
@@ -77,6 +79,15 @@ def busy_others(alias):
             query(gate, "SELECT pg_advisory_unlock(%s)", key)
             for thread in threads:
                 thread.join()
+
+
+def fresh_server_connections(alias):
+    """Have PgBouncer drop its server connections: what an earlier check left there by the same name would be found."""
+    settings = connections[alias].settings_dict
+    if settings["PORT"] == PGBOUNCER_PORT:
+        console = ["psql", "-Xqh", "/var/run/postgresql", "-p", str(PGBOUNCER_PORT), "-U", "pgbouncer", "pgbouncer"]
+        command = ["runuser", "-u", "postgres", "--", *console, "-c", f"RECONNECT {settings['NAME']}"]
+        subprocess.run(command, check=True, capture_output=True, cwd="/")
 
 
 def _wait_for(alias, key):

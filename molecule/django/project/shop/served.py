@@ -7,11 +7,12 @@ import concurrent.futures
 import contextlib
 import http.client
 import json
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from django.db import connections
 
 from shop.celery import app, ship
 
@@ -26,20 +27,21 @@ def running(*command):
     """A server, ended in the end."""
     process = subprocess.Popen([BIN / command[0], *command[1:]], cwd=ROOT, stdout=sys.stderr)
     try:
-        yield process
+        yield
     finally:
         process.terminate()
         process.wait(PATIENCE_SECONDS)
 
 
 def get(port, path):
-    """Status of a GET, or what went wrong."""
+    """Status and text of a GET, or what went wrong."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
     try:
         connection.request("GET", path)
-        return str(connection.getresponse().status)
+        response = connection.getresponse()
+        return str(response.status), response.read().decode()
     except OSError as error:
-        return str(error)
+        return str(error), ""
     finally:
         connection.close()
 
@@ -52,24 +54,17 @@ def wait_until(ready, what):
         time.sleep(0.1)
 
 
-def kept(process):
-    """Connections to PostgreSQL and PgBouncer that a server and its children hold now."""
-    pids = {str(process.pid), *subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True).stdout.split()}
-    listed = subprocess.run(
-        ["ss", "-Htnp", "state", "established", "( dport = :5432 or dport = :6432 )"], capture_output=True, text=True, check=True
-    )
-    return sum(any(f"pid={pid}," in line for pid in pids) for line in listed.stdout.splitlines())
-
-
-def served(process, port, path):
-    """None if all concurrent requests are served on no more connections than threads, else what is wrong."""
-    before = kept(process)
+def served(port, path, alias):
+    """None if all concurrent requests are served, and kept connections are used again."""
+    before = int(get(port, f"/opened/{alias}/")[1])
     with concurrent.futures.ThreadPoolExecutor(THREADS) as clients:
-        statuses = set(clients.map(lambda _: get(port, path), range(REQUESTS)))
+        statuses = set(clients.map(lambda _: get(port, f"/{path}/{alias}/")[0], range(REQUESTS)))
     if statuses != {"200"}:
         return ", ".join(sorted(statuses - {"200"}))
-    left = kept(process) - before
-    return None if left <= THREADS else f"{REQUESTS} requests leave {left} connections open"
+    opened = int(get(port, f"/opened/{alias}/")[1]) - before
+    if connections[alias].settings_dict["CONN_MAX_AGE"] and opened > THREADS:
+        return f"kept connections are never used again: {opened} opened for {REQUESTS} requests"
+    return None
 
 
 def shipped(alias):
@@ -92,17 +87,17 @@ def main():
     worker = f"shop-{port}@localhost"
     celery = ["--app", "shop", "worker", "--concurrency", "2", "--queues", f"queue-{port}", "--hostname", worker]
     with (
-        running("gunicorn", *gunicorn, "shop.wsgi") as wsgi,
-        running("uvicorn", *uvicorn, "shop.asgi:application") as asgi,
-        running("celery", *celery, "--loglevel", "ERROR"),
+        running("gunicorn", *gunicorn, "shop.wsgi"),
+        running("uvicorn", *uvicorn, "shop.asgi:application"),
+        running("celery", *celery, "--loglevel", "CRITICAL"),
     ):
-        wait_until(lambda: get(port, "/") == "404", "gunicorn")
-        wait_until(lambda: get(port + 1, "/") == "404", "uvicorn")
+        wait_until(lambda: get(port, "/")[0] == "404", "gunicorn")
+        wait_until(lambda: get(port + 1, "/")[0] == "404", "uvicorn")
         wait_until(lambda: app.control.ping([worker], timeout=1), "celery")
         results = {
             alias: {
-                "wsgi_request": served(wsgi, port, f"/order/{alias}/"),
-                "asgi_request": served(asgi, port + 1, f"/aorder/{alias}/"),
+                "wsgi_request": served(port, "order", alias),
+                "asgi_request": served(port + 1, "aorder", alias),
                 "celery_task": shipped(alias),
             }
             for alias in aliases

@@ -8,7 +8,7 @@ import sys
 sys.path.insert(0, f"/etc/djangoops-pooling/{os.path.basename(sys.prefix)}")
 from pooling_databases import DATABASES as ALIASES
 
-DATABASES = {"default": ALIASES[os.environ.get("SHOP_DATABASE", "direct")], **ALIASES}
+DATABASES = {**ALIASES, "default": ALIASES[os.environ.get("SHOP_DATABASE", "default")]}
 INSTALLED_APPS = ["shop", "catalog"]
 ROOT_URLCONF = "shop.urls"
 SECRET_KEY = "of the test only"

@@ -7,4 +7,5 @@ from shop import views
 urlpatterns = [
     path("order/<str:alias>/", views.order),
     path("aorder/<str:alias>/", views.aorder),
+    path("opened/<str:alias>/", views.connections_opened),
 ]
