@@ -10,12 +10,14 @@ Private to this collection. Values only; the roles know nothing of plans and gro
 from __future__ import annotations
 
 import collections
+import difflib
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.djangoops.pooling.plugins.module_utils._django import databases_source
+from ansible_collections.djangoops.pooling.plugins.module_utils._django import aliases
+from ansible_collections.djangoops.pooling.plugins.module_utils._django_strategies import DIRECT, INTERFACES
 from ansible_collections.djangoops.pooling.plugins.module_utils._exact import to_fraction
 from ansible_collections.djangoops.pooling.plugins.module_utils._fleet import (
     Inventory,
@@ -95,12 +97,9 @@ def role_parameters(
     if "django_settings" in roles and host in inventory.hosts(inventory.app):
         local = "central" not in plan["instances"]
         poolers = [LOCALHOST] if local else [inventory.address(name) for name in inventory.poolers()]
-        databases = _django(services(inventory, host), pools, fleet, ",".join(poolers), inventory)
-        try:
-            databases_source(databases)  # what Django would refuse is refused before any host is touched
-        except ValueError as exc:
-            raise ValueError(f"host {host}: {exc}") from exc
-        result["django_settings"] = {"databases": databases}
+        result["django_settings"] = _django_settings(
+            plan["timeouts"], inventory, host, pools, fleet, ",".join(poolers)
+        )
     result["verify"] = _verify(result, pools)
     return result
 
@@ -363,12 +362,95 @@ def _check_password_variables(users: set[str]) -> None:
             )
 
 
+# What pooling_django may say, for an app host.
+DJANGO_KEYS = ("OPTIONS", "password_directory", "passwords", "psycopg", "replicas", "version")
+# Where Django's passwords are -> the key of an alias that says so; the third are put in by the role.
+PASSWORDS = {"environment": "password_variable", "file": "password_file", "embedded": ""}
+# pool_mode and whether Django has a pool of its own -> strategy
+STRATEGY = {
+    ("transaction", False): "pgbouncer_transaction",
+    ("session", False): "pgbouncer_session",
+    ("transaction", True): "hybrid",
+    ("session", True): "hybrid_session",
+}
+
+
+def _django_settings(
+    timeouts: Mapping[str, Any],
+    inventory: Inventory,
+    host: str,
+    pools: list[dict[str, Any]],
+    fleet: Mapping[str, Any],
+    pooler: str,
+) -> dict[str, Any]:
+    """Parameters of the role django_settings; what Django would refuse is refused before any host is touched."""
+    django = inventory.get(host, "pooling_django") or {}
+    path = f"host {host}: pooling_django"
+    if not isinstance(django, Mapping):
+        raise ValueError(f"{path} is a mapping, for instance {{version: '5.2', psycopg: 3}}")
+    for key in django:
+        if key not in DJANGO_KEYS:
+            near = difflib.get_close_matches(str(key), DJANGO_KEYS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(DJANGO_KEYS)}"
+            raise ValueError(f"{path}: unknown key '{key}'; {hint}")
+    passwords = str(django.get("passwords", "environment"))
+    if passwords not in PASSWORDS:
+        raise ValueError(f"{path}.passwords: '{passwords}' is none of {', '.join(PASSWORDS)}")
+    if (passwords == "file") != ("password_directory" in django):
+        raise ValueError(f"{path}.password_directory: needed with passwords file, and only there")
+    pgbouncer = next(
+        (inventory.get(name, "pooling_pgbouncer_settings") for name in inventory.poolers()), None
+    )
+    common = {
+        "OPTIONS": django.get("OPTIONS"),
+        "client_idle_timeout": timeouts.get("client_idle_timeout"),
+        "max_prepared_statements": (pgbouncer or {}).get("max_prepared_statements"),
+    }
+    databases = _django(
+        services(inventory, host),
+        pools,
+        fleet,
+        pooler,
+        inventory,
+        {k: v for k, v in common.items() if v},
+    )
+    for settings in databases.values():
+        # the password is the role's, also where a provider's pooler wants the name with a suffix
+        user = settings.pop("role", settings["USER"])
+        if passwords == "file":
+            settings["password_file"] = f"{str(django['password_directory']).rstrip('/')}/{user}"
+        elif passwords == "environment":
+            settings["password_variable"] = password_variable(user)
+    for alias, primary in (django.get("replicas") or {}).items():
+        if alias not in databases:
+            raise ValueError(
+                f"{path}.replicas: there is no alias '{alias}'; there are {', '.join(databases)}"
+            )
+        databases[alias]["replica_of"] = primary
+    result = {
+        "databases": databases,
+        "version": django.get("version", ""),
+        "psycopg": django.get("psycopg", 3),
+    }
+    try:
+        # an embedded password is not known here, and does not matter
+        checked = {name: {**settings} for name, settings in databases.items()}
+        for settings in checked.values():
+            if passwords == "embedded":
+                settings["password"] = "x"
+        aliases(checked, result["version"], result["psycopg"])
+    except ValueError as exc:
+        raise ValueError(f"host {host}: {exc}") from exc
+    return result
+
+
 def _django(
     running: Mapping[str, Mapping[str, Any]],
     pools: list[dict[str, Any]],
     fleet: Mapping[str, Any],
     pooler: str,
     inventory: Inventory,
+    common: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
     """Django's DATABASES for a host: every alias of its services pooled, and the same once more direct."""
     servers, providers = _servers(inventory), inventory.provider_poolers()
@@ -378,35 +460,44 @@ def _django(
     for service_name, service in running.items():
         for alias, pool_name in service["databases"].items():
             pool = by_name[pool_name]
-            login = {"USER": pool["user"], "password_variable": password_variable(pool["user"])}
+            native = service.get("native_pool") not in (None, False)
             pooled = {
+                "strategy": STRATEGY[fleet.get("pool_mode", "transaction"), native],
+                "interface": str(service.get("interface", "wsgi")),
                 "NAME": names[pool_name],
-                **login,
+                "USER": pool["user"],
                 "HOST": SOCKET_DIR if pooler == LOCALHOST and service.get("unix_socket") else pooler,
                 "PORT": PGBOUNCER_PORT,
                 "CONN_MAX_AGE": int(to_fraction(service.get("conn_max_age", 0)) or 0),
-                "DISABLE_SERVER_SIDE_CURSORS": fleet.get("pool_mode", "transaction") == "transaction",
-                "pool": service.get("native_pool"),
+                **({"pool": service["native_pool"]} if native else {}),
+                **common,
             }
             if provider := providers.get(pool["server"]):
                 pooled |= {
+                    **({"strategy": provider["strategy"]} if "strategy" in provider else {}),
+                    "role": pool["user"],
                     "NAME": pool["database"],
                     "USER": f"{pool['user']}{provider.get('user_suffix', '')}",
                     "HOST": str(provider["host"]),
                     "PORT": provider.get("port", POSTGRESQL_PORT),
                 }
             direct = {
+                "strategy": "direct",
                 "NAME": pool["database"],
-                **login,
+                "USER": pool["user"],
                 "HOST": servers[pool["server"]],
                 "PORT": POSTGRESQL_PORT,
-                "CONN_MAX_AGE": 0,
-                "DISABLE_SERVER_SIDE_CURSORS": False,
-                "pool": None,
+                **({"OPTIONS": common["OPTIONS"]} if "OPTIONS" in common else {}),
             }
-            for name, settings in ((alias, pooled), (f"{alias}_direct", direct)):
+            for name, settings in ((alias, pooled), (alias + DIRECT, direct)):
                 other = result.setdefault(name, settings)
-                differing = [key for key in settings if settings[key] != other[key]]
+                if not INTERFACES.get(str(settings.get("interface", "wsgi")), True):
+                    other["interface"] = settings["interface"]
+                differing = [
+                    key
+                    for key in dict.fromkeys([*settings, *other])
+                    if settings.get(key) != other.get(key) and key != "interface"
+                ]
                 if differing:
                     raise ValueError(
                         f"service {service_name}: alias '{name}' means something else already on this host "

@@ -32,8 +32,9 @@ SERVICE_KEYS = (
 )
 # Declared once for the whole fleet, usually in group_vars/all.
 FLEET_KEYS = ("pools", "pool_mode", "targets", "timeouts")
-# How Django reaches a pooler that the provider runs; some want a suffix to the user's name (Supabase: .project).
-PROVIDER_POOLER_KEYS = ("host", "port", "user_suffix")
+# How Django reaches a pooler that the provider runs; some want a suffix to the user's name (Supabase: .project), or have
+# a strategy of their own in _django_strategies (neon, supabase).
+PROVIDER_POOLER_KEYS = ("host", "port", "strategy", "user_suffix")
 # docs/sizing.md section 12: behind a pooler persistent connections save the login; under ASGI they would leak.
 CONN_MAX_AGE = {"wsgi": 60, "celery": 60}
 
