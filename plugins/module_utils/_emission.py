@@ -47,15 +47,12 @@ def role_parameters(
 
     Raises ValueError for what the formula can plan and the roles cannot do, and for addresses that are not known.
     """
-    if fleet.get("poolers", {}).get("auth_query"):
-        raise ValueError(
-            "pooling_poolers.auth_query: the pgbouncer role writes a userlist; plan without auth_query"
-        )
     pools = [
         {"database": pool["name"], "user": "app", "server": "primary", **pool} for pool in fleet["pools"]
     ]
     _check_password_variables({pool["user"] for pool in pools})
     _check_users(pools)
+    auth_user = _auth_user(fleet, inventory, host, pools)
     result: dict[str, dict[str, Any]] = {}
     if "postgresql" in roles and host in inventory.hosts(inventory.database):
         name = inventory.server(host)
@@ -67,8 +64,9 @@ def role_parameters(
         used = {pool for instance in plan["instances"].values() for pool in instance["pools"]}
         here = [pool for pool in pools if pool["server"] == name and pool["name"] in used]
         result["postgresql"] = _postgresql(
-            plan["servers"][name], here, inventory, _auth_type(inventory, host)
+            plan["servers"][name], here, inventory, _auth_type(inventory, host), auth_user
         ) | {
+            "auth_databases": sorted({pool["database"] for pool in here}) if auth_user else [],
             "memory_settings": _memory(plan["servers"][name]["memory"]),
             "expected_sessions": _expected_sessions(plan, fleet, name, here),
         }
@@ -91,6 +89,9 @@ def role_parameters(
         result["pgbouncer"] = _pgbouncer(instance, plan["timeouts"], pools, fleet, _servers(inventory))
         result["pgbouncer"] |= _processes(instance, fleet, inventory, host)
         result["pgbouncer"]["settings"]["auth_type"] = _auth_type(inventory, host)
+        result["pgbouncer"]["auth_query"] = bool(auth_user)
+        if auth_user:
+            result["pgbouncer"] |= _looked_up(result["pgbouncer"], pools, fleet)
         result["pgbouncer"]["settings"] = _with_own_settings(
             inventory, host, "pooling_pgbouncer_settings", result["pgbouncer"]["settings"]
         )
@@ -171,6 +172,54 @@ def _check_users(pools: Sequence[Mapping[str, Any]]) -> None:
             )
 
 
+def _auth_user(
+    fleet: Mapping[str, Any], inventory: Inventory, host: str, pools: Sequence[Mapping[str, Any]]
+) -> str:
+    """Whom PgBouncer asks as about the users, empty when it asks nobody and has a userlist of them."""
+    if not fleet.get("poolers", {}).get("auth_query"):
+        return ""
+    declared = inventory.get(host, "pooling_auth_query")
+    user = declared.get("user") if isinstance(declared, Mapping) else None
+    if not isinstance(user, str) or not user or not isinstance(declared.get("password"), str):
+        raise ValueError(
+            f"host {host}: pooling_poolers.auth_query needs the variable pooling_auth_query, a mapping with user and "
+            f"password, both text, of the role that PgBouncer asks as"
+        )
+    if user in {pool["user"] for pool in pools}:
+        raise ValueError(
+            f"host {host}: pooling_auth_query.user '{user}' is the user of a pool too; take a role of its own, which may "
+            f"do nothing but ask"
+        )
+    if any(inventory.get(name, "pooling_managed") for name in inventory.hosts(inventory.database)):
+        raise ValueError(
+            "pooling_poolers.auth_query: nobody may read verifiers on a managed server (pooling_managed); plan without"
+        )
+    return user
+
+
+def _looked_up(
+    pgbouncer: Mapping[str, Any], pools: Sequence[Mapping[str, Any]], fleet: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a pooler that asks the servers is told otherwise: room for the backend that asks, and no settings by user.
+
+    PgBouncer before 1.23 does not look up a user that has settings of its own.
+    """
+    names = entry_names(pools)
+    databases = {name: dict(entry) for name, entry in pgbouncer["databases"].items()}
+    for pool in pools:
+        entry = databases.get(names[pool["name"]])
+        if entry is None:
+            continue
+        asked = names[pool["name"]]
+        if fleet["poolers"].get("auth_dbname"):
+            here = [names[other["name"]] for other in pools if other["server"] == pool["server"]]
+            asked = min(name for name in here if name in databases)
+            entry["auth_dbname"] = asked
+        if asked == names[pool["name"]]:
+            entry["max_db_connections"] += 1
+    return {"databases": databases, "user_settings": {}}
+
+
 def _auth_type(inventory: Inventory, host: str) -> str:
     declared = str(inventory.get(host, "pooling_auth_type", AUTH_TYPES[0]))
     if declared not in AUTH_TYPES:
@@ -207,7 +256,11 @@ def _networks(inventory: Inventory, host: str) -> list[str]:
 
 
 def _postgresql(
-    server: Mapping[str, Any], pools: list[dict[str, Any]], inventory: Inventory, auth_type: str
+    server: Mapping[str, Any],
+    pools: list[dict[str, Any]],
+    inventory: Inventory,
+    auth_type: str,
+    auth_user: str,
 ) -> dict[str, Any]:
     limits = server["role_connection_limit"]
     settings = {
@@ -229,7 +282,7 @@ def _postgresql(
             {
                 "type": "host",
                 "databases": databases,
-                "users": sorted(limits),
+                "users": sorted({*limits, *([auth_user] if auth_user else [])}),
                 "address": network,
                 "method": auth_type,
             }

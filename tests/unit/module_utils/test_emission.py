@@ -46,6 +46,7 @@ def test_a_database_host() -> None:
     result = parameters(inventory(), "db1")
     assert list(result) == ["postgresql", "verify"]
     assert result["postgresql"] == {
+        "auth_databases": [],
         "settings": {
             "listen_addresses": "*",
             "password_encryption": "scram-sha-256",
@@ -83,6 +84,7 @@ def test_a_pooler_host() -> None:
     result = parameters(inventory(), "pooler1")
     assert list(result) == ["pgbouncer", "verify"]
     assert result["pgbouncer"] == {
+        "auth_query": False,
         "databases": {
             "app": {
                 "host": "db1",
@@ -356,9 +358,55 @@ def test_one_process_may_be_said(processes: Any) -> None:
     assert parameters(inventory(shared={"pooling_poolers": {"processes": processes}}), "pooler1")
 
 
-def test_auth_query_is_refused() -> None:
-    read = inventory(shared={"pooling_poolers": {"auth_query": True}})
-    assert refusal(read, "app1").startswith("pooling_poolers.auth_query: ")
+ASKS = {"pooling_poolers": {"auth_query": True}, "pooling_auth_query": {"user": "asks", "password": "x"}}
+
+
+def test_auth_query() -> None:
+    """Nobody is in the userlist, the server lets in who asks, and there is room for it."""
+    plain = parameters(inventory(), "pooler1")["pgbouncer"]["databases"]["app"]["max_db_connections"]
+    read = inventory(shared=ASKS)
+    pooler = parameters(read, "pooler1")["pgbouncer"]
+    assert pooler["user_settings"] == {}
+    assert pooler["databases"]["app"]["max_db_connections"] == plain + 1
+    assert "auth_dbname" not in pooler["databases"]["app"]
+    server = parameters(read, "db1")["postgresql"]
+    assert server["auth_databases"] == ["app"]
+    assert all(rule["users"] == ["asks", "web"] for rule in server["hba"])
+    assert parameters(inventory(), "db1")["postgresql"]["auth_databases"] == []
+
+
+def test_auth_query_in_one_database() -> None:
+    """With auth_dbname, the first database of a server is asked for all of them."""
+    pools = [{"name": name, "database": name, "user": name} for name in ("app", "shop")]
+    services = {"web": {**WEB, "databases": {"default": "app", "shop": "shop"}}}
+    shared = {**ASKS, "pooling_pools": pools, "pooling_services": services}
+    plain = parameters(inventory(shared={**shared, "pooling_poolers": {}}), "pooler1")["pgbouncer"][
+        "databases"
+    ]
+    shared["pooling_poolers"] = {"auth_query": True, "auth_dbname": True}
+    found = parameters(inventory(shared=shared), "pooler1")["pgbouncer"]["databases"]
+    assert [found[name]["auth_dbname"] for name in ("app", "shop")] == ["app", "app"]
+    more = [found[name]["max_db_connections"] - plain[name]["max_db_connections"] for name in ("app", "shop")]
+    assert more == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"pooling_auth_query": None},
+            "host app1: pooling_poolers.auth_query needs the variable pooling_auth_query",
+        ),
+        ({"pooling_auth_query": {"user": "asks"}}, "host app1: pooling_poolers.auth_query needs"),
+        (
+            {"pooling_auth_query": {"user": "web", "password": "x"}},
+            "host app1: pooling_auth_query.user 'web' is",
+        ),
+        ({"pooling_managed": True}, "pooling_poolers.auth_query: nobody may read verifiers"),
+    ],
+)
+def test_auth_query_is_refused(changes: dict[str, Any], message: str) -> None:
+    assert refusal(inventory(shared={**ASKS, **changes}), "app1").startswith(message)
 
 
 def test_session_mode_reaches_the_pooler_and_django() -> None:
