@@ -118,7 +118,7 @@ def test_roll_back_restores_every_file(directory: Path) -> None:
     assert not begin(directory, OLD).unfinished
 
 
-@pytest.mark.parametrize("after", ["forward", "elsewhere", "back"])
+@pytest.mark.parametrize("after", ["forward", "elsewhere", "elsewhere and back", "back"])
 def test_killed_at_any_step(
     directory: Path, killed_at: Callable[[int, Callable[[], None]], bool], after: str
 ) -> None:
@@ -137,6 +137,14 @@ def test_killed_at_any_step(
         elif after == "elsewhere":
             complete(directory, OTHER)
             assert contents(directory) == OTHER
+        elif after == "elsewhere and back":
+            change = begin(directory, OTHER)
+            was_unfinished = change.unfinished
+            change.keep()
+            change.swap()
+            change.roll_back()
+            # the last proven state, not what the killed run had made of it
+            assert contents(directory) == (OLD if was_unfinished else left)
         elif (change := begin(directory, OTHER)).unfinished:
             # it may be killed on the way back as well
             inner = 0
@@ -167,18 +175,25 @@ def test_no_secret_in_the_diff(directory: Path) -> None:
 
 
 def test_no_secret_is_ever_readable_by_others(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    modes = []
-    replace = os.replace
+    written, moved = [], []
+    fchown, replace = os.fchown, os.replace
 
-    def seen(source: str, target: str) -> None:
-        modes.append(os.stat(source).st_mode & 0o007)
+    def seen_written(descriptor: int, uid: int, gid: int) -> None:
+        written.append(os.fstat(descriptor).st_mode & 0o077)
+        fchown(descriptor, uid, gid)
+
+    def seen_moved(source: str, target: str) -> None:
+        moved.append(os.stat(source).st_mode & 0o007)
         replace(source, target)
 
-    monkeypatch.setattr(os, "replace", seen)
+    monkeypatch.setattr(os, "fchown", seen_written)
+    monkeypatch.setattr(os, "replace", seen_moved)
     change = begin(directory, NEW)
     change.keep()
     change.swap()
-    assert modes and not any(modes)
+    # until it has its owner, nobody else reads what is written
+    assert written and not any(written)
+    assert moved and not any(moved)
     assert os.stat(directory / "state/journal").st_mode & 0o777 == 0o600
 
 
