@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -24,7 +25,8 @@ NAMES = ("shop_databases", "shop_environments", "shop_password", "shop_plan")
 def _variables() -> dict[str, Any]:
     """The inventory's variables as Ansible computes them."""
     host = testinfra.get_host(f"ansible://{HOSTS[0]}?ansible_inventory={RUNNER.inventory_file}")
-    text = "{{ {%s} | to_json }}" % ", ".join(f"'{name}': {name}" for name in NAMES)
+    names = ", ".join(f"'{name}': {name}" for name in NAMES)
+    text = f"{{{{ {{{names}}} | to_json }}}}"
     result: dict[str, Any] = json.loads(host.ansible("debug", f'msg="{text}"', check=False)["msg"])
     return result
 
@@ -103,9 +105,7 @@ def as_postgres(host: str, *command: str) -> str:
 
 def sql(host: str, *statements: str) -> str:
     """Run statements on the server as its superuser, past the pooler."""
-    return as_postgres(
-        host, "psql", "-XAtd", "shop", *(part for text in statements for part in ("-c", text))
-    )
+    return as_postgres(host, "psql", "-XAtd", "shop", *(part for text in statements for part in ("-c", text)))
 
 
 def console(host: str, command: str) -> str:
@@ -118,7 +118,7 @@ def restart(host: str, service: str, query: Callable[[str], str]) -> None:
     """Restart a service and wait until it answers."""
     result = _server(host).run(f"systemctl restart {service}")
     assert result.rc == 0, result.stderr
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while True:
         try:
             query(host)
@@ -126,6 +126,13 @@ def restart(host: str, service: str, query: Callable[[str], str]) -> None:
         except AssertionError:
             assert time.monotonic() < end, f"{service} does not come back on {host}"
             time.sleep(0.2)
+
+
+def restart_pgbouncer(host: str) -> None:
+    """Restart PgBouncer at once: systemctl alone waits for clients of session mode, which keep their connections."""
+    with contextlib.suppress(AssertionError):  # it does not answer any more
+        console(host, "SHUTDOWN")
+    restart(host, "pgbouncer", lambda at: console(at, "SHOW VERSION"))
 
 
 def _server(host: str) -> Host:

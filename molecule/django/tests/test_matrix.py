@@ -134,5 +134,7 @@ def test_the_documentation_has_what_was_measured(seen: dict[Environment, Seen]) 
     if os.environ.get("POOLING_WRITE_TABLE"):
         DOCUMENT.write_text(new, encoding="utf-8")
         return
-    difference = difflib.unified_diff(old.splitlines(True), new.splitlines(True), "docs/django.md", "measured")
+    difference = difflib.unified_diff(
+        old.splitlines(True), new.splitlines(True), "docs/django.md", "measured"
+    )
     assert old == new, "".join(difference) + "\nTo write it: POOLING_WRITE_TABLE=1 molecule verify -s django"

@@ -177,7 +177,9 @@ def session_advisory_lock(alias):
     with client("direct") as other:
         assert not query(other, "SELECT pg_try_advisory_lock(%s)", key), "not locked"
     with busy_others(alias):
-        assert query(connection, "SELECT pg_advisory_unlock(%s)", key), "the lock stays: not its holder any more"
+        assert query(connection, "SELECT pg_advisory_unlock(%s)", key), (
+            "the lock stays: not its holder any more"
+        )
 
 
 @cell
@@ -357,7 +359,9 @@ def check(alias, function):
 
 def main():
     call_command("migrate", "shop", database="direct", verbosity=0)
-    results = {alias: {name: check(alias, function) for name, function in CELLS.items()} for alias in sys.argv[1:]}
+    results = {
+        alias: {name: check(alias, function) for name, function in CELLS.items()} for alias in sys.argv[1:]
+    }
     print(json.dumps(results))
 
 

@@ -10,7 +10,7 @@ from django.core.signals import request_finished, request_started
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 PGBOUNCER_PORT = 6432
 _numbers = itertools.count(int(time.time() * 1000) % 1_000_000_000)
 
@@ -85,7 +85,16 @@ def fresh_server_connections(alias):
     """Have PgBouncer drop its server connections: what an earlier check left there by the same name would be found."""
     settings = connections[alias].settings_dict
     if settings["PORT"] == PGBOUNCER_PORT:
-        console = ["psql", "-Xqh", "/var/run/postgresql", "-p", str(PGBOUNCER_PORT), "-U", "pgbouncer", "pgbouncer"]
+        console = [
+            "psql",
+            "-Xqh",
+            "/var/run/postgresql",
+            "-p",
+            str(PGBOUNCER_PORT),
+            "-U",
+            "pgbouncer",
+            "pgbouncer",
+        ]
         command = ["runuser", "-u", "postgres", "--", *console, "-c", f"RECONNECT {settings['NAME']}"]
         subprocess.run(command, check=True, capture_output=True, cwd="/")
 

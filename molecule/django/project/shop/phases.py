@@ -1,6 +1,6 @@
 """A process that lives through restarts and idle times: a request by each alias whenever it is told to.
 
-    python -m shop.phases ALIAS...      reads lines, prints {alias: null or message} for each line as JSON
+python -m shop.phases ALIAS...      reads lines, prints {alias: null or message} for each line as JSON
 """
 
 import json

@@ -1,6 +1,6 @@
 """Requests and tasks in the servers that a project is deployed with: gunicorn with threads, uvicorn, a Celery worker.
 
-    python -m shop.served PORT ALIAS...      prints {alias: {cell: null or message}} as JSON
+python -m shop.served PORT ALIAS...      prints {alias: {cell: null or message}} as JSON
 """
 
 import concurrent.futures
@@ -19,18 +19,22 @@ from shop.celery import app, ship
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 THREADS, REQUESTS = 4, 24
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS, ENDED_WITHIN_SECONDS = 60, 10
 
 
 @contextlib.contextmanager
 def running(*command):
-    """A server, ended in the end."""
+    """A server, ended in the end, and killed if it does not end."""
     process = subprocess.Popen([BIN / command[0], *command[1:]], cwd=ROOT, stdout=sys.stderr)
     try:
         yield
     finally:
         process.terminate()
-        process.wait(PATIENCE_SECONDS)
+        try:
+            process.wait(ENDED_WITHIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def get(port, path):
@@ -85,7 +89,17 @@ def main():
     gunicorn = ["--workers", "1", "--threads", str(THREADS), "--bind", f"127.0.0.1:{port}"]
     uvicorn = ["--workers", "1", "--lifespan", "off", "--log-level", "warning", "--port", str(port + 1)]
     worker = f"shop-{port}@localhost"
-    celery = ["--app", "shop", "worker", "--concurrency", "2", "--queues", f"queue-{port}", "--hostname", worker]
+    celery = [
+        "--app",
+        "shop",
+        "worker",
+        "--concurrency",
+        "2",
+        "--queues",
+        f"queue-{port}",
+        "--hostname",
+        worker,
+    ]
     with (
         running("gunicorn", *gunicorn, "shop.wsgi"),
         running("uvicorn", *uvicorn, "shop.asgi:application"),
