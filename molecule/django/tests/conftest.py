@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -117,7 +118,7 @@ def restart(host: str, service: str, query: Callable[[str], str]) -> None:
     """Restart a service and wait until it answers."""
     result = _server(host).run(f"systemctl restart {service}")
     assert result.rc == 0, result.stderr
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while True:
         try:
             query(host)
@@ -125,6 +126,13 @@ def restart(host: str, service: str, query: Callable[[str], str]) -> None:
         except AssertionError:
             assert time.monotonic() < end, f"{service} does not come back on {host}"
             time.sleep(0.2)
+
+
+def restart_pgbouncer(host: str) -> None:
+    """Restart PgBouncer at once: systemctl alone waits for clients of session mode, which keep their connections."""
+    with contextlib.suppress(AssertionError):  # it does not answer any more
+        console(host, "SHUTDOWN")
+    restart(host, "pgbouncer", lambda at: console(at, "SHOW VERSION"))
 
 
 def _server(host: str) -> Host:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from conftest import ENVIRONMENTS, HOSTS, Environment, console, on_all_hosts, restart, sql
+from conftest import ENVIRONMENTS, HOSTS, Environment, console, on_all_hosts, restart, restart_pgbouncer, sql
 
 # alias -> cell -> None if it works, else what one sees
 Seen = dict[str, dict[str, str | None]]
@@ -63,7 +63,7 @@ def _lived_through() -> dict[Environment, Seen]:
     processes = {environment: _Process(environment) for environment in ENVIRONMENTS}
     events = {
         "database_restart": lambda host: restart(host, "postgresql", lambda at: sql(at, "SELECT 1")),
-        "pgbouncer_restart": lambda host: restart(host, "pgbouncer", lambda at: console(at, "SHOW VERSION")),
+        "pgbouncer_restart": restart_pgbouncer,
         "idle": lambda _: time.sleep(IDLE_SECONDS),
     }
     result: dict[Environment, Seen] = {

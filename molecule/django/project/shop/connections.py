@@ -10,7 +10,7 @@ from django.core.signals import request_finished, request_started
 from django.db import connections
 from django.db.backends.postgresql.base import DatabaseWrapper
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 PGBOUNCER_PORT = 6432
 _numbers = itertools.count(int(time.time() * 1000) % 1_000_000_000)
 

@@ -19,18 +19,22 @@ from shop.celery import app, ship
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 THREADS, REQUESTS = 4, 24
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS, ENDED_WITHIN_SECONDS = 60, 10
 
 
 @contextlib.contextmanager
 def running(*command):
-    """A server, ended in the end."""
+    """A server, ended in the end, and killed if it does not end."""
     process = subprocess.Popen([BIN / command[0], *command[1:]], cwd=ROOT, stdout=sys.stderr)
     try:
         yield
     finally:
         process.terminate()
-        process.wait(PATIENCE_SECONDS)
+        try:
+            process.wait(ENDED_WITHIN_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def get(port, path):
