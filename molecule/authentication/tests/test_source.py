@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from conftest import Machine, Run
+from test_changes import ROTATED
 
 URI = "http://127.0.0.1:8099"
 
@@ -18,6 +19,8 @@ def test_a_pinned_version_of_another_repository(
     installed = "dpkg-query -W -f '${Version}' pgbouncer"
     assert machine.run(installed) != version
     wanted = {
+        # the server shows what test_changes gave it
+        "scenario_changed_tls": ROTATED,
         "pgbouncer_package_source": "pgdg",
         "pgbouncer_package_version": version[:-1] + "*",
         "pgbouncer_pgdg_uri": URI,
