@@ -210,4 +210,44 @@ def problems(config: Config) -> list[str]:
     return [problem for rule in _RULES for problem in rule(config)]
 
 
-__all__ = ("Config", "problems")
+def _conninfo(values: Mapping[str, str]) -> str:
+    escaped = {key: text.replace("\\", "\\\\").replace("'", "\\'") for key, text in values.items() if text}
+    return " ".join(f"{key}='{text}'" for key, text in escaped.items())
+
+
+def lookups(settings: Mapping[str, object], databases: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Where auth_query is asked, as connection strings of libpq without a password; each place once.
+
+    A database asks in its own server database, or in that of the entry auth_dbname. A forced user is not looked up.
+    """
+    tls = {
+        "sslmode": settings.get("server_tls_sslmode"),
+        "sslrootcert": settings.get("server_tls_ca_file"),
+        "sslcert": settings.get("server_tls_cert_file"),
+        "sslkey": settings.get("server_tls_key_file"),
+    }
+    places: dict[str, None] = {}
+    for name, entry in databases.items():
+        user = entry.get("auth_user") or settings.get("auth_user")
+        if not user or "user" in entry or name == "*":
+            continue
+        asked = str(entry.get("auth_dbname") or settings.get("auth_dbname") or name)
+        there = databases.get(asked, {})
+        host = there.get("host", "/var/run/postgresql")
+        values = {
+            "host": host
+            if isinstance(host, str)
+            else ",".join(map(str, host))
+            if isinstance(host, Sequence)
+            else "",
+            "port": there.get("port", 5432),
+            "dbname": there.get("dbname", asked),
+            "user": user,
+            "connect_timeout": 10,
+            **tls,
+        }
+        places[_conninfo({key: str(value) for key, value in values.items() if value})] = None
+    return list(places)
+
+
+__all__ = ("Config", "lookups", "problems")

@@ -187,3 +187,15 @@ def test_a_removed_user_is_locked_out_by_a_reload(
     assert run_playbook(**LISTED_ONLY).code == 0
     for machine in machines:
         assert answers(machine, leaver) == ["ok"], machine.suite
+
+
+def test_auth_query_that_cannot_ask_is_told(
+    machines: list[Machine], rotated: dict[str, Any], run_playbook: Playbook
+) -> None:
+    """PgBouncer says nothing but that a login failed; the run says what the server answers."""
+    query = {"query": "SELECT usename, passwd FROM nowhere.get_auth($1)"}
+    asks = {"user": "auth_query", "password": 'auth "query"', **query}
+    run = run_playbook("--limit", machines[1].name, scenario_changed_tls=ROTATED, pgbouncer_auth_query=asks)
+    assert run.code != 0
+    assert 'schema "nowhere" does not exist' in run.words
+    assert "auth_query cannot ask the server" in run.words

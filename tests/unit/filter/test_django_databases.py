@@ -12,6 +12,7 @@ from ansible_collections.djangoops.pooling.plugins.filter.django_databases impor
 django_databases = FilterModule().filters()["django_databases"]
 
 ALIAS = {
+    "strategy": "pgbouncer_transaction",
     "NAME": "app",
     "USER": "app",
     "HOST": "pooler1",
@@ -31,8 +32,8 @@ def test_the_source_is_one_import_and_one_assignment() -> None:
         ({}, "django_settings_databases: at least one alias"),
         ({"default": {**ALIAS, "PORT": 0}}, r"django_settings_databases\.default\.PORT: '0' is not"),
         (
-            {"default": {**ALIAS, "pool": True, "CONN_MAX_AGE": 60}},
-            r"django_settings_databases\.default: pool and",
+            {"default": {**ALIAS, "strategy": "hybrid", "CONN_MAX_AGE": 60}},
+            r"django_settings_databases\.default\.CONN_MAX_AGE: 60 and Django's own pool exclude each other",
         ),
     ],
 )

@@ -46,6 +46,7 @@ def test_a_database_host() -> None:
     result = parameters(inventory(), "db1")
     assert list(result) == ["postgresql", "verify"]
     assert result["postgresql"] == {
+        "auth_databases": [],
         "settings": {
             "listen_addresses": "*",
             "password_encryption": "scram-sha-256",
@@ -65,6 +66,11 @@ def test_a_database_host() -> None:
             }
             for address in ("192.0.2.3/32", "192.0.2.1/32", "192.0.2.2/32")
         ],
+        "memory_settings": {
+            "shared_buffers": f"{made['memory']['shared_buffers_mib']}MB",
+            "work_mem": f"{made['memory']['work_mem_kib']}kB",
+        },
+        "expected_sessions": {"roles": {"web": made["pool_total"] + made["reserve_total"]}, "others": 0},
     }
     assert result["verify"]["postgresql_settings"] == result["postgresql"]["settings"]
     assert result["verify"]["postgresql_connection_limits"] == made["role_connection_limit"]
@@ -78,6 +84,7 @@ def test_a_pooler_host() -> None:
     result = parameters(inventory(), "pooler1")
     assert list(result) == ["pgbouncer", "verify"]
     assert result["pgbouncer"] == {
+        "auth_query": False,
         "databases": {
             "app": {
                 "host": "db1",
@@ -124,24 +131,104 @@ def test_an_app_host() -> None:
     login = {"USER": "web", "password_variable": "WEB_DB_PASSWORD"}
     assert result["django_settings"]["databases"] == {
         "default": {
+            "strategy": "pgbouncer_transaction",
+            "interface": "wsgi",
             "NAME": "app",
             **login,
             "HOST": "pooler1",
             "PORT": 6432,
             "CONN_MAX_AGE": 60,
-            "DISABLE_SERVER_SIDE_CURSORS": True,
-            "pool": None,
         },
-        "default_direct": {
-            "NAME": "app",
-            **login,
-            "HOST": "db1",
-            "PORT": 5432,
-            "CONN_MAX_AGE": 0,
-            "DISABLE_SERVER_SIDE_CURSORS": False,
-            "pool": None,
-        },
+        "default_direct": {"strategy": "direct", "NAME": "app", **login, "HOST": "db1", "PORT": 5432},
     }
+    assert (result["django_settings"]["version"], result["django_settings"]["psycopg"]) == ("", 3)
+
+
+def django(variables: Any, **shared: Any) -> dict[str, Any]:
+    """Parameters of the role for pooling_django."""
+    read = inventory(shared=shared, app1={"pooling_services": {"web": WEB}, "pooling_django": variables})
+    result: dict[str, Any] = parameters(read, "app1")["django_settings"]
+    return result
+
+
+def test_what_the_inventory_says_of_django() -> None:
+    result = django({"version": "5.2", "psycopg": 2, "OPTIONS": {"sslmode": "require"}})
+    assert (result["version"], result["psycopg"]) == ("5.2", 2)
+    assert [alias["OPTIONS"] for alias in result["databases"].values()] == [{"sslmode": "require"}] * 2
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, {"password_variable": "WEB_DB_PASSWORD"}),
+        ({"passwords": "file", "password_directory": "/run/secrets/"}, {"password_file": "/run/secrets/web"}),
+        ({"passwords": "embedded"}, {}),
+    ],
+)
+def test_where_the_passwords_are(variables: dict[str, Any], expected: dict[str, str]) -> None:
+    """Embedded ones are put in by the role: the parameters are kept as facts, and hold no secret."""
+    for alias in django(variables)["databases"].values():
+        assert {key: value for key, value in alias.items() if key.startswith("password")} == expected
+
+
+def test_a_replica_is_one_for_the_test_runner_too() -> None:
+    services = {"web": {**WEB, "databases": {"default": "app", "reads": "app"}}}
+    read = inventory(
+        app1={"pooling_services": services, "pooling_django": {"replicas": {"reads": "default"}}}
+    )
+    assert databases(read)["reads"]["replica_of"] == "default"
+
+
+@pytest.mark.parametrize(
+    ("variables", "message"),
+    [
+        ("5.2", "pooling_django is a mapping"),
+        ({"verison": "5.2"}, "pooling_django: unknown key 'verison'; did you mean version?"),
+        ({"passwords": "vault"}, "pooling_django.passwords: 'vault' is none of environment, file, embedded"),
+        ({"passwords": "file"}, "pooling_django.password_directory: needed with passwords file"),
+        ({"password_directory": "/run"}, "pooling_django.password_directory: needed with passwords file"),
+        ({"version": "3.2"}, "django_settings_version: '3.2' is not known"),
+        ({"psycopg": 1}, "django_settings_psycopg: '1' is not a whole number from 2 to 3"),
+        ({"replicas": {"reads": "default"}}, "pooling_django.replicas: there is no alias 'reads'"),
+        ({"OPTIONS": {"options": "-c x=y"}}, "django_settings_databases.default.OPTIONS.options: the pooler"),
+    ],
+)
+def test_what_the_inventory_cannot_say_of_django(variables: Any, message: str) -> None:
+    read = inventory(app1={"pooling_services": {"web": WEB}, "pooling_django": variables})
+    assert refusal(read, "app1").startswith(f"host app1: {message}")
+
+
+def test_the_pooler_tells_django_what_it_keeps() -> None:
+    """Prepared statements need max_prepared_statements there; and clients are not closed before Django does."""
+    prepare = {"OPTIONS": {"prepare_threshold": 5}}
+    with pytest.raises(
+        ValueError, match="prepare_threshold: a prepared statement is on one server connection"
+    ):
+        django(prepare)
+    result = django(
+        prepare,
+        pooling_pgbouncer_settings={"max_prepared_statements": 100},
+        pooling_timeouts={"client_idle_timeout": 300},
+    )
+    assert result["databases"]["default"]["max_prepared_statements"] == 100
+    assert result["databases"]["default"]["client_idle_timeout"] == 300
+
+
+def test_kept_connections_under_asgi_are_refused() -> None:
+    asgi = {"interface": "asgi", "processes": 2, "concurrency": 10}
+    assert databases(inventory(app1={"pooling_services": {"web": asgi}}))["default"]["CONN_MAX_AGE"] == 0
+    read = inventory(app1={"pooling_services": {"web": {**asgi, "conn_max_age": 60}}})
+    assert "CONN_MAX_AGE: 60 would leak connections: with asgi" in refusal(read, "app1")
+
+
+@pytest.mark.parametrize("order", [("web", "worker"), ("worker", "web")])
+def test_an_alias_of_two_services_is_as_short_lived_as_one_of_them(order: tuple[str, str]) -> None:
+    two = {
+        "web": {"interface": "asgi", "processes": 2, "concurrency": 10},
+        "worker": {"interface": "celery", "conn_max_age": 0},
+    }
+    read = inventory(app1={"pooling_services": {name: two[name] for name in order}})
+    assert databases(read)["default"]["interface"] == "asgi"
 
 
 def test_a_host_of_no_group() -> None:
@@ -271,15 +358,61 @@ def test_one_process_may_be_said(processes: Any) -> None:
     assert parameters(inventory(shared={"pooling_poolers": {"processes": processes}}), "pooler1")
 
 
-def test_auth_query_is_refused() -> None:
-    read = inventory(shared={"pooling_poolers": {"auth_query": True}})
-    assert refusal(read, "app1").startswith("pooling_poolers.auth_query: ")
+ASKS = {"pooling_poolers": {"auth_query": True}, "pooling_auth_query": {"user": "asks", "password": "x"}}
+
+
+def test_auth_query() -> None:
+    """Nobody is in the userlist, the server lets in who asks, and there is room for it."""
+    plain = parameters(inventory(), "pooler1")["pgbouncer"]["databases"]["app"]["max_db_connections"]
+    read = inventory(shared=ASKS)
+    pooler = parameters(read, "pooler1")["pgbouncer"]
+    assert pooler["user_settings"] == {}
+    assert pooler["databases"]["app"]["max_db_connections"] == plain + 1
+    assert "auth_dbname" not in pooler["databases"]["app"]
+    server = parameters(read, "db1")["postgresql"]
+    assert server["auth_databases"] == ["app"]
+    assert all(rule["users"] == ["asks", "web"] for rule in server["hba"])
+    assert parameters(inventory(), "db1")["postgresql"]["auth_databases"] == []
+
+
+def test_auth_query_in_one_database() -> None:
+    """With auth_dbname, the first database of a server is asked for all of them."""
+    pools = [{"name": name, "database": name, "user": name} for name in ("app", "shop")]
+    services = {"web": {**WEB, "databases": {"default": "app", "shop": "shop"}}}
+    shared = {**ASKS, "pooling_pools": pools, "pooling_services": services}
+    plain = parameters(inventory(shared={**shared, "pooling_poolers": {}}), "pooler1")["pgbouncer"][
+        "databases"
+    ]
+    shared["pooling_poolers"] = {"auth_query": True, "auth_dbname": True}
+    found = parameters(inventory(shared=shared), "pooler1")["pgbouncer"]["databases"]
+    assert [found[name]["auth_dbname"] for name in ("app", "shop")] == ["app", "app"]
+    more = [found[name]["max_db_connections"] - plain[name]["max_db_connections"] for name in ("app", "shop")]
+    assert more == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"pooling_auth_query": None},
+            "host app1: pooling_poolers.auth_query needs the variable pooling_auth_query",
+        ),
+        ({"pooling_auth_query": {"user": "asks"}}, "host app1: pooling_poolers.auth_query needs"),
+        (
+            {"pooling_auth_query": {"user": "web", "password": "x"}},
+            "host app1: pooling_auth_query.user 'web' is",
+        ),
+        ({"pooling_managed": True}, "pooling_poolers.auth_query: nobody may read verifiers"),
+    ],
+)
+def test_auth_query_is_refused(changes: dict[str, Any], message: str) -> None:
+    assert refusal(inventory(shared={**ASKS, **changes}), "app1").startswith(message)
 
 
 def test_session_mode_reaches_the_pooler_and_django() -> None:
     read = inventory(shared={"pooling_pool_mode": "session"})
     assert parameters(read, "pooler1")["pgbouncer"]["settings"]["pool_mode"] == "session"
-    assert databases(read)["default"]["DISABLE_SERVER_SIDE_CURSORS"] is False
+    assert databases(read)["default"]["strategy"] == "pgbouncer_session"
 
 
 @pytest.mark.parametrize(
@@ -329,7 +462,7 @@ def test_two_users_on_one_database_have_an_entry_each() -> None:
         "log_direct": "logs",
     }
     server = parameters(read, "db1")["postgresql"]
-    assert server["databases"] == {"app": {"owner": "web"}, "logs": {"owner": "web"}}
+    assert server["databases"] == {"app": {"owner": "web", "writers": ["jobs"]}, "logs": {"owner": "web"}}
     assert server["hba"][0]["users"] == ["jobs", "web"]
     assert server["hba"][0]["databases"] == ["app", "logs"]
 
@@ -386,9 +519,9 @@ def test_two_services_may_declare_an_alias_alike() -> None:
     ("worker", "differing"),
     [
         ({"interface": "script"}, "CONN_MAX_AGE"),
-        ({"native_pool": True}, "CONN_MAX_AGE, pool"),
+        ({"native_pool": True}, "strategy, CONN_MAX_AGE, pool"),
         ({"databases": {"default": "log"}}, "NAME"),
-        ({"databases": {"default": "jobs"}}, "NAME, USER, password_variable"),
+        ({"databases": {"default": "jobs"}}, "NAME, USER"),
     ],
 )
 def test_two_services_declare_an_alias_differently(worker: dict[str, Any], differing: str) -> None:
@@ -413,7 +546,12 @@ def test_the_native_pool_reaches_django() -> None:
     read = inventory(app1={"pooling_services": {"web": {**WEB, "native_pool": native}}})
     result = databases(read)
     assert (result["default"]["CONN_MAX_AGE"], result["default"]["pool"]) == (0, native)
-    assert result["default_direct"]["pool"] is None
+    assert (result["default"]["strategy"], result["default_direct"]["strategy"]) == ("hybrid", "direct")
+    session = inventory(
+        shared={"pooling_pool_mode": "session"},
+        app1={"pooling_services": {"web": {"processes": 2, "native_pool": native}}},
+    )
+    assert databases(session)["default"]["strategy"] == "hybrid_session"
 
 
 def test_what_django_would_refuse_is_refused_here() -> None:
@@ -546,3 +684,96 @@ def test_addresses_are_needed_for_postgresql_alone() -> None:
     assert role_parameters(made, fleet(read)[0], read, "db1", roles=["pgbouncer"])["pgbouncer"]["databases"]
     with pytest.raises(ValueError, match="addresses are unknown"):
         role_parameters(made, fleet(read)[0], read, "db1")
+
+
+def test_expected_sessions_are_those_of_the_plan() -> None:
+    """Roles, others and the reserved slots are together what the plan calls the worst case."""
+    direct = [
+        {"name": "migrate", "connections": 2, "user": "web"},
+        {"name": "cron", "connections": 3},
+        {"name": "backup", "connections": 5, "superuser": True},
+        {"name": "replica", "connections": 9, "walsender": True},
+    ]
+    read = inventory(db1={"pooling_postgres": {"cores": 8, "max_connections": 100, "direct": direct}})
+    planned = plan(fleet(read)[0])["servers"]["primary"]
+    expected = parameters(read, "db1")["postgresql"]["expected_sessions"]
+    assert expected["roles"] == {"web": planned["pool_total"] + planned["reserve_total"] + 2}
+    assert expected["others"] == 3 + (5 - planned["superuser_reserved_connections"])
+    total = sum(expected["roles"].values()) + expected["others"] + planned["superuser_reserved_connections"]
+    assert total == planned["worst_case"]
+
+
+def test_the_first_user_of_a_database_owns_it_and_the_others_write() -> None:
+    pools = [{"name": "app", "user": "web"}, {"name": "jobs", "database": "app", "user": "jobs"}]
+    services = {"web": {**WEB, "databases": {"default": "app", "jobs": "jobs"}}}
+    read = inventory(shared={"pooling_pools": pools, "pooling_services": services})
+    assert parameters(read, "db1")["postgresql"]["databases"] == {
+        "app": {"owner": "web", "writers": ["jobs"]}
+    }
+
+
+def test_a_managed_server() -> None:
+    """No rules and no address to listen on; the facts of whoever speaks SQL for it are not those of the server."""
+    facts = {"processor_vcpus": 64, "memtotal_mb": 1024, "all_ipv4_addresses": ["192.0.2.9"]}
+    db1 = {"pooling_managed": True, "ansible_facts": facts, "pooling_postgres": {"max_connections": 100}}
+    read = inventory(db1=db1)
+    planned_for, warnings = fleet(read)
+    assert planned_for["postgres"]["primary"] == {"max_connections": 100}
+    assert len(warnings) == 2
+    made = parameters(read, "db1")["postgresql"]
+    assert made["hba"] == [] and made["memory_settings"] == {}
+    assert not {"listen_addresses", "password_encryption"} & set(made["settings"])
+
+
+PROVIDER = {"host": "pool.example.com", "port": 6543, "user_suffix": ".abc"}
+
+
+def test_a_provider_that_pools() -> None:
+    """Django connects to the provider's pooler, persistent and without server-side cursors; no PgBouncer is planned."""
+    read = inventory(
+        groups={"pooler": []},
+        db1={"pooling_managed": True, "pooling_provider_pooler": PROVIDER, "pooling_address": "db"},
+    )
+    assert fleet(read)[0]["poolers"] == {"hosts": 1}
+    made = databases(read)
+    assert {key: made["default"][key] for key in ("HOST", "PORT", "USER", "NAME")} == {
+        "HOST": "pool.example.com",
+        "PORT": 6543,
+        "USER": "web.abc",
+        "NAME": "app",
+    }
+    # which follows from the strategy: persistent, without server-side cursors
+    assert (made["default"]["strategy"], made["default"]["CONN_MAX_AGE"]) == ("pgbouncer_transaction", 60)
+    assert (made["default_direct"]["HOST"], made["default_direct"]["USER"]) == ("db", "web")
+    # one password, whatever the pooler calls the user
+    assert {settings["password_variable"] for settings in made.values()} == {"WEB_DB_PASSWORD"}
+    assert all("role" not in settings for settings in made.values())
+    assert "pgbouncer" not in parameters(read, "db1")
+
+
+def test_a_provider_with_a_strategy_of_its_own() -> None:
+    """Supabase's pooler keeps no prepared statements, which only its strategy knows."""
+    read = inventory(
+        groups={"pooler": []},
+        db1={"pooling_managed": True, "pooling_provider_pooler": {**PROVIDER, "strategy": "supabase"}},
+    )
+    assert databases(read)["default"]["strategy"] == "supabase"
+
+
+@pytest.mark.parametrize(
+    ("groups", "declared", "message"),
+    [
+        ({}, PROVIDER, "a second pooler has no use; empty the group 'pooler'"),
+        ({"pooler": []}, {"port": 1}, "is a mapping with the host, and port"),
+        (
+            {"pooler": []},
+            {**PROVIDER, "user": "x"},
+            "unknown key 'user'; known are host, port, strategy, user_suffix",
+        ),
+        ({"pooler": []}, None, "no host in group 'pooler'"),
+    ],
+)
+def test_a_provider_that_cannot_pool(groups: dict[str, list[str]], declared: object, message: str) -> None:
+    read = inventory(groups=groups, db1={"pooling_provider_pooler": declared})
+    with pytest.raises(ValueError, match=message):
+        fleet(read)

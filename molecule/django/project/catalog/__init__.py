@@ -1,0 +1,1 @@
+"""An application whose migrations the matrix runs forwards and backwards by each strategy."""
