@@ -103,6 +103,9 @@ def role_parameters(
             raise ValueError(f"host {host}: {exc}") from exc
         result["django_settings"] = {"databases": databases}
     result["verify"] = _verify(result, pools)
+    if host in inventory.hosts(inventory.database) and inventory.get(host, "pooling_managed"):
+        # the role verify asks as the superuser of its host, and there is none
+        result["verify"]["postgresql_settings"] = {}
     return result
 
 
