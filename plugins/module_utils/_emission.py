@@ -102,6 +102,9 @@ def role_parameters(
             plan["timeouts"], inventory, host, pools, fleet, ",".join(poolers)
         )
     result["verify"] = _verify(result, pools)
+    if host in inventory.hosts(inventory.database) and inventory.get(host, "pooling_managed"):
+        # the role verify asks as the superuser of its host, and there is none
+        result["verify"]["postgresql_settings"] = {}
     return result
 
 

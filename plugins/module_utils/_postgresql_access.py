@@ -242,7 +242,20 @@ def access_changes(
         elif there[name]["owner"] != owner:
             result["statements"].append(f"ALTER DATABASE {identifier(name)} OWNER TO {identifier(owner)}")
             result["changes"].append(f"database {name}: owner {there[name]['owner']} -> {owner}")
+    result["drop_roles"] = _by_database(result["drop_roles"])
     return result
+
+
+def _by_database(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One entry for each database, however many roles go; the cluster itself, where the roles are dropped, last."""
+    names = sorted({str(part["database"]) for part in parts}, key=lambda name: (name == "", name))
+    return [
+        {
+            "database": name,
+            "statements": [text for part in parts if part["database"] == name for text in part["statements"]],
+        }
+        for name in names
+    ]
 
 
 def _role(

@@ -5,5 +5,7 @@ SELECT a.usename AS role, coalesce(a.application_name, '') AS application, r.rol
                                   AND pg_catalog.pg_has_role(r.oid, g.oid, 'USAGE')) AS reserved,
        count(*)::int AS count
 FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_roles r ON r.oid = a.usesysid
-WHERE a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid()
+WHERE a.pid <> pg_catalog.pg_backend_pid()
+  -- whoever is not in pg_monitor sees the role of somebody else's session, and not what kind of session it is
+  AND coalesce(a.backend_type, 'client backend') = 'client backend'
 GROUP BY 1, 2, 3, 4

@@ -723,6 +723,7 @@ def test_a_managed_server() -> None:
     made = parameters(read, "db1")["postgresql"]
     assert made["hba"] == [] and made["memory_settings"] == {}
     assert not {"listen_addresses", "password_encryption"} & set(made["settings"])
+    assert parameters(read, "db1")["verify"]["postgresql_settings"] == {}
 
 
 PROVIDER = {"host": "pool.example.com", "port": 6543, "user_suffix": ".abc"}

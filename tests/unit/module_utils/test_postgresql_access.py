@@ -138,6 +138,16 @@ def test_removal() -> None:
     assert changes({"app": absent}, {"app": absent})["changes"] == []
 
 
+def test_many_roles_are_removed_at_once() -> None:
+    """One entry for each database, the cluster last, whatever the number of roles."""
+    owned = [{"role": name, "database": "other", "owned": 0} for name in ("a", "b")]
+    absent = {"state": "absent"}
+    result = changes({"a": absent, "b": absent}, roles=[role("a"), role("b")], owned=owned)
+    assert [part["database"] for part in result["drop_roles"]] == ["other", ""]
+    dropped = [text for text in result["drop_roles"][-1]["statements"] if text.startswith("DROP ROLE")]
+    assert dropped == ['DROP ROLE "a"', 'DROP ROLE "b"']
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
     [
