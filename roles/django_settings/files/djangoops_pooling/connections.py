@@ -80,6 +80,17 @@ def _backend(raw: Any) -> int:
         return int(cursor.fetchone()[0])
 
 
+def _begins(connection: BaseDatabaseWrapper, raw: Any) -> bool:
+    """Whether the pooler lets a transaction begin; in statement mode it closes the connection instead."""
+    try:
+        with raw.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("ROLLBACK")
+    except connection.Database.OperationalError:
+        return False
+    return True
+
+
 def lent(connection: BaseDatabaseWrapper) -> tuple[str, int | None]:
     """For how long a pooler lends a server connection to this alias, and how many prepared statements it keeps.
 
@@ -97,16 +108,6 @@ def lent(connection: BaseDatabaseWrapper) -> tuple[str, int | None]:
             return "", None
         with _session(connection) as second:
             for _ in range(LOOKS):
-                try:
-                    with second.cursor() as cursor:
-                        cursor.execute("BEGIN")
-                    other = _backend(second)
-                    with second.cursor() as cursor:
-                        cursor.execute("ROLLBACK")
-                except connection.Database.Error as exc:
-                    if "statement pooling" in str(exc):
-                        return "statement", None
-                    raise
-                if other == backend or _backend(first) != backend:
-                    return "transaction", None
+                if _backend(second) == backend or _backend(first) != backend:
+                    return "transaction" if _begins(connection, second) else "statement", None
     return "session", None
