@@ -174,8 +174,8 @@ def _migrations(found: Sequence[Alias], partners: Mapping[str, str]) -> list[str
         "and then",
         "    manage.py migrate --settings PROJECT.settings_direct",
         "    manage.py test --settings PROJECT.settings_direct",
-        "With the pooled settings tests would fail, because the pooler does not know the test database. Do not use "
-        "TEST['MIRROR'] for it: Django would run the tests on the real database.",
+        "Tests need a role with CREATEDB. With the pooled settings they would fail, because the pooler does not know the "
+        "test database. Do not use TEST['MIRROR'] for it: Django would run the tests on the real database.",
     ]
 
 

@@ -47,17 +47,12 @@ def role_parameters(
 
     Raises ValueError for what the formula can plan and the roles cannot do, and for addresses that are not known.
     """
-    if to_fraction(fleet.get("poolers", {}).get("processes", 1)) != 1:
-        raise ValueError("pooling_poolers.processes: the pgbouncer role runs one process a host; plan with 1")
-    if fleet.get("poolers", {}).get("auth_query"):
-        raise ValueError(
-            "pooling_poolers.auth_query: the pgbouncer role writes a userlist; plan without auth_query"
-        )
     pools = [
         {"database": pool["name"], "user": "app", "server": "primary", **pool} for pool in fleet["pools"]
     ]
     _check_password_variables({pool["user"] for pool in pools})
     _check_users(pools)
+    auth_user = _auth_user(fleet, inventory, host, pools)
     result: dict[str, dict[str, Any]] = {}
     if "postgresql" in roles and host in inventory.hosts(inventory.database):
         name = inventory.server(host)
@@ -69,8 +64,17 @@ def role_parameters(
         used = {pool for instance in plan["instances"].values() for pool in instance["pools"]}
         here = [pool for pool in pools if pool["server"] == name and pool["name"] in used]
         result["postgresql"] = _postgresql(
-            plan["servers"][name], here, inventory, _auth_type(inventory, host)
-        )
+            plan["servers"][name], here, inventory, _auth_type(inventory, host), auth_user
+        ) | {
+            "auth_databases": sorted({pool["database"] for pool in here}) if auth_user else [],
+            "memory_settings": _memory(plan["servers"][name]["memory"]),
+            "expected_sessions": _expected_sessions(plan, fleet, name, here),
+        }
+        if inventory.get(host, "pooling_managed"):
+            # who may connect from where is the provider's business
+            result["postgresql"]["hba"] = []
+            for setting in ("listen_addresses", "password_encryption"):
+                del result["postgresql"]["settings"][setting]
         result["postgresql"]["settings"] = _with_own_settings(
             inventory,
             host,
@@ -78,20 +82,22 @@ def role_parameters(
             result["postgresql"]["settings"],
             free=("listen_addresses", "password_encryption"),
         )
-    if "pgbouncer" in roles and host in inventory.hosts(inventory.pooler):
+    if "pgbouncer" in roles and host in inventory.poolers():
         instance = plan["instances"][
             "central" if "central" in plan["instances"] else local_instances(inventory)[host]
         ]
         result["pgbouncer"] = _pgbouncer(instance, plan["timeouts"], pools, fleet, _servers(inventory))
+        result["pgbouncer"] |= _processes(instance, fleet, inventory, host)
         result["pgbouncer"]["settings"]["auth_type"] = _auth_type(inventory, host)
+        result["pgbouncer"]["auth_query"] = bool(auth_user)
+        if auth_user:
+            result["pgbouncer"] |= _looked_up(result["pgbouncer"], pools, fleet)
         result["pgbouncer"]["settings"] = _with_own_settings(
             inventory, host, "pooling_pgbouncer_settings", result["pgbouncer"]["settings"]
         )
     if "django_settings" in roles and host in inventory.hosts(inventory.app):
         local = "central" not in plan["instances"]
-        poolers = (
-            [LOCALHOST] if local else [inventory.address(name) for name in inventory.hosts(inventory.pooler)]
-        )
+        poolers = [LOCALHOST] if local else [inventory.address(name) for name in inventory.poolers()]
         result["django_settings"] = _django_settings(
             plan["timeouts"], inventory, host, pools, fleet, ",".join(poolers)
         )
@@ -166,6 +172,54 @@ def _check_users(pools: Sequence[Mapping[str, Any]]) -> None:
             )
 
 
+def _auth_user(
+    fleet: Mapping[str, Any], inventory: Inventory, host: str, pools: Sequence[Mapping[str, Any]]
+) -> str:
+    """Whom PgBouncer asks as about the users, empty when it asks nobody and has a userlist of them."""
+    if not fleet.get("poolers", {}).get("auth_query"):
+        return ""
+    declared = inventory.get(host, "pooling_auth_query")
+    user = declared.get("user") if isinstance(declared, Mapping) else None
+    if not isinstance(user, str) or not user or not isinstance(declared.get("password"), str):
+        raise ValueError(
+            f"host {host}: pooling_poolers.auth_query needs the variable pooling_auth_query, a mapping with user and "
+            f"password, both text, of the role that PgBouncer asks as"
+        )
+    if user in {pool["user"] for pool in pools}:
+        raise ValueError(
+            f"host {host}: pooling_auth_query.user '{user}' is the user of a pool too; take a role of its own, which may "
+            f"do nothing but ask"
+        )
+    if any(inventory.get(name, "pooling_managed") for name in inventory.hosts(inventory.database)):
+        raise ValueError(
+            "pooling_poolers.auth_query: nobody may read verifiers on a managed server (pooling_managed); plan without"
+        )
+    return user
+
+
+def _looked_up(
+    pgbouncer: Mapping[str, Any], pools: Sequence[Mapping[str, Any]], fleet: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a pooler that asks the servers is told otherwise: room for the backend that asks, and no settings by user.
+
+    PgBouncer before 1.23 does not look up a user that has settings of its own.
+    """
+    names = entry_names(pools)
+    databases = {name: dict(entry) for name, entry in pgbouncer["databases"].items()}
+    for pool in pools:
+        entry = databases.get(names[pool["name"]])
+        if entry is None:
+            continue
+        asked = names[pool["name"]]
+        if fleet["poolers"].get("auth_dbname"):
+            here = [names[other["name"]] for other in pools if other["server"] == pool["server"]]
+            asked = min(name for name in here if name in databases)
+            entry["auth_dbname"] = asked
+        if asked == names[pool["name"]]:
+            entry["max_db_connections"] += 1
+    return {"databases": databases, "user_settings": {}}
+
+
 def _auth_type(inventory: Inventory, host: str) -> str:
     declared = str(inventory.get(host, "pooling_auth_type", AUTH_TYPES[0]))
     if declared not in AUTH_TYPES:
@@ -175,7 +229,7 @@ def _auth_type(inventory: Inventory, host: str) -> str:
 
 def _client_hosts(inventory: Inventory) -> list[str]:
     """Hosts that connect to PostgreSQL: the poolers, and the app hosts for their direct aliases."""
-    return list(dict.fromkeys(inventory.hosts(inventory.pooler) + inventory.hosts(inventory.app)))
+    return list(dict.fromkeys(inventory.poolers() + inventory.hosts(inventory.app)))
 
 
 def _networks(inventory: Inventory, host: str) -> list[str]:
@@ -202,7 +256,11 @@ def _networks(inventory: Inventory, host: str) -> list[str]:
 
 
 def _postgresql(
-    server: Mapping[str, Any], pools: list[dict[str, Any]], inventory: Inventory, auth_type: str
+    server: Mapping[str, Any],
+    pools: list[dict[str, Any]],
+    inventory: Inventory,
+    auth_type: str,
+    auth_user: str,
 ) -> dict[str, Any]:
     limits = server["role_connection_limit"]
     settings = {
@@ -219,15 +277,12 @@ def _postgresql(
     return {
         "settings": {name: value for name, value in settings.items() if value is not None},
         "users": {user: {"connection_limit": limits[user]} for user in sorted(limits)},
-        "databases": {
-            name: {"owner": next(pool["user"] for pool in pools if pool["database"] == name)}
-            for name in databases
-        },
+        "databases": {name: _owner_and_writers(name, pools) for name in databases},
         "hba": [
             {
                 "type": "host",
                 "databases": databases,
-                "users": sorted(limits),
+                "users": sorted({*limits, *([auth_user] if auth_user else [])}),
                 "address": network,
                 "method": auth_type,
             }
@@ -235,6 +290,52 @@ def _postgresql(
             for network in _networks(inventory, client)
         ],
     }
+
+
+def _owner_and_writers(database: str, pools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The first pool's user owns the database and migrates it, the users of its other pools write in it."""
+    owner, *others = dict.fromkeys(pool["user"] for pool in pools if pool["database"] == database)
+    return {"owner": owner, **({"writers": others} if others else {})}
+
+
+def _memory(planned: Mapping[str, Any] | None) -> dict[str, str]:
+    """What the planned backends mean for the server's memory; empty where the memory is not known."""
+    if planned is None:
+        return {}
+    return {
+        "shared_buffers": f"{planned['shared_buffers_mib']}MB",
+        "work_mem": f"{planned['work_mem_kib']}kB",
+    }
+
+
+def _expected_sessions(
+    plan: Mapping[str, Any], fleet: Mapping[str, Any], server: str, pools: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Sessions at worst by role, as the plan counts them; of the reserved slots only what is beyond them."""
+    extra = int(to_fraction(fleet.get("poolers", {}).get("restart_extra", 0)) or 0)
+    expected: collections.Counter[str] = collections.Counter()
+    for instance in plan["instances"].values():
+        hold = instance["hosts"] * instance["processes"] + extra
+        for pool in pools:
+            sizes = instance["pools"].get(pool["name"], {"pool_size": 0, "reserve_pool_size": 0})
+            expected[pool["user"]] += hold * (sizes["pool_size"] + sizes["reserve_pool_size"])
+    others = 0
+    privileged = {"superuser": 0, "reserved": 0}
+    for entry in fleet.get("postgres", {}).get(server, {}).get("direct") or []:
+        count = int(entry.get("connections", 1))
+        kind = next((key for key in privileged if entry.get(key)), None)
+        if entry.get("walsender"):
+            continue
+        if kind:
+            privileged[kind] += count
+        elif entry.get("user"):
+            expected[str(entry["user"])] += count
+        else:
+            others += count
+    numbers = plan["servers"][server]
+    others += max(0, privileged["superuser"] - numbers["superuser_reserved_connections"])
+    others += max(0, privileged["reserved"] - numbers["reserved_connections"])
+    return {"roles": dict(sorted(expected.items())), "others": others}
 
 
 def _pgbouncer(
@@ -275,6 +376,26 @@ def _pgbouncer(
             user: {"max_user_connections": limit} for user, limit in instance["max_user_connections"].items()
         },
         "limit_nofile": instance["limit_nofile"],
+    }
+
+
+def _processes(
+    instance: Mapping[str, Any], fleet: Mapping[str, Any], inventory: Inventory, host: str
+) -> dict[str, Any]:
+    """Processes of a pooler host and their peers. Central poolers may stand behind one address, local ones do not."""
+    poolers = fleet.get("poolers", {})
+    hosts = [host] if poolers.get("placement") == "local" else list(inventory.hosts(inventory.pooler))
+    ids = {name: 1 + number * instance["processes"] for number, name in enumerate(hosts)}
+    return {
+        "processes": instance["processes"],
+        "peering": poolers.get("peering", True),
+        "first_peer_id": ids[host],
+        "peers": {
+            str(first + offset): {"host": inventory.address(name), "port": PGBOUNCER_PORT}
+            for name, first in ids.items()
+            if name != host
+            for offset in range(instance["processes"])
+        },
     }
 
 
@@ -330,25 +451,29 @@ def _django_settings(
         raise ValueError(f"{path}.passwords: '{passwords}' is none of {', '.join(PASSWORDS)}")
     if (passwords == "file") != ("password_directory" in django):
         raise ValueError(f"{path}.password_directory: needed with passwords file, and only there")
-    pgbouncer = inventory.get(inventory.hosts(inventory.pooler)[0], "pooling_pgbouncer_settings") or {}
+    pgbouncer = next(
+        (inventory.get(name, "pooling_pgbouncer_settings") for name in inventory.poolers()), None
+    )
     common = {
         "OPTIONS": django.get("OPTIONS"),
         "client_idle_timeout": timeouts.get("client_idle_timeout"),
-        "max_prepared_statements": pgbouncer.get("max_prepared_statements"),
+        "max_prepared_statements": (pgbouncer or {}).get("max_prepared_statements"),
     }
     databases = _django(
         services(inventory, host),
         pools,
         fleet,
         pooler,
-        _servers(inventory),
+        inventory,
         {k: v for k, v in common.items() if v},
     )
     for settings in databases.values():
+        # the password is the role's, also where a provider's pooler wants the name with a suffix
+        user = settings.pop("role", settings["USER"])
         if passwords == "file":
-            settings["password_file"] = f"{str(django['password_directory']).rstrip('/')}/{settings['USER']}"
+            settings["password_file"] = f"{str(django['password_directory']).rstrip('/')}/{user}"
         elif passwords == "environment":
-            settings["password_variable"] = password_variable(settings["USER"])
+            settings["password_variable"] = password_variable(user)
     for alias, primary in (django.get("replicas") or {}).items():
         if alias not in databases:
             raise ValueError(
@@ -377,10 +502,11 @@ def _django(
     pools: list[dict[str, Any]],
     fleet: Mapping[str, Any],
     pooler: str,
-    servers: Mapping[str, str],
+    inventory: Inventory,
     common: Mapping[str, Any],
 ) -> dict[str, dict[str, Any]]:
     """Django's DATABASES for a host: every alias of its services pooled, and the same once more direct."""
+    servers, providers = _servers(inventory), inventory.provider_poolers()
     names = entry_names(pools)
     by_name = {pool["name"]: pool for pool in pools}
     result: dict[str, dict[str, Any]] = {}
@@ -399,6 +525,15 @@ def _django(
                 **({"pool": service["native_pool"]} if native else {}),
                 **common,
             }
+            if provider := providers.get(pool["server"]):
+                pooled |= {
+                    **({"strategy": provider["strategy"]} if "strategy" in provider else {}),
+                    "role": pool["user"],
+                    "NAME": pool["database"],
+                    "USER": f"{pool['user']}{provider.get('user_suffix', '')}",
+                    "HOST": str(provider["host"]),
+                    "PORT": provider.get("port", POSTGRESQL_PORT),
+                }
             direct = {
                 "strategy": "direct",
                 "NAME": pool["database"],

@@ -32,6 +32,9 @@ SERVICE_KEYS = (
 )
 # Declared once for the whole fleet, usually in group_vars/all.
 FLEET_KEYS = ("pools", "pool_mode", "targets", "timeouts")
+# How Django reaches a pooler that the provider runs; some want a suffix to the user's name (Supabase: .project), or have
+# a strategy of their own in _django_strategies (neon, supabase).
+PROVIDER_POOLER_KEYS = ("host", "port", "strategy", "user_suffix")
 # docs/sizing.md section 12: behind a pooler persistent connections save the login; under ASGI they would leak.
 CONN_MAX_AGE = {"wsgi": 60, "celery": 60}
 
@@ -67,6 +70,34 @@ class Inventory:
     def address(self, host: str) -> str:
         """Name or address under which other hosts reach this one."""
         return str(self.get(host, "pooling_address", self.get(host, "ansible_host", host)))
+
+    def provider_poolers(self) -> dict[str, Mapping[str, Any]]:
+        """Server -> how its provider's own pooler is reached (pooling_provider_pooler); empty where PgBouncer pools."""
+        hosts = self.hosts(self.database)
+        declared = {host: self.get(host, "pooling_provider_pooler") for host in hosts}
+        if not any(declared.values()):
+            return {}
+        for host, value in declared.items():
+            if not isinstance(value, Mapping) or not value.get("host"):
+                raise ValueError(
+                    f"host {host}: pooling_provider_pooler is a mapping with the host, and port, of the provider's pooler; "
+                    f"give it on every host of group '{self.database}' or on none"
+                )
+            if unknown := sorted(set(value) - set(PROVIDER_POOLER_KEYS)):
+                raise ValueError(
+                    f"host {host}: pooling_provider_pooler: unknown key '{unknown[0]}'; known are "
+                    f"{', '.join(PROVIDER_POOLER_KEYS)}"
+                )
+        if self.groups.get(self.pooler):
+            raise ValueError(
+                f"pooling_provider_pooler says that the provider pools, so a second pooler has no use; empty the group "
+                f"'{self.pooler}', or take the variable away"
+            )
+        return {self.server(host): value for host, value in declared.items() if value is not None}
+
+    def poolers(self) -> list[str]:
+        """Hosts of PgBouncer; none where the provider of the servers pools."""
+        return [] if self.provider_poolers() else self.hosts(self.pooler)
 
     def server(self, host: str) -> str:
         """Name of the PostgreSQL server that runs on this host: pooling_server, 'primary' if there is only one."""
@@ -209,7 +240,9 @@ def _groups(inventory: Inventory, *, local: bool) -> list[dict[str, Any]]:
 
 
 def _poolers(inventory: Inventory) -> dict[str, Any]:
-    hosts = inventory.hosts(inventory.pooler)
+    hosts = inventory.poolers()
+    if not hosts:
+        return {"hosts": 1}  # the provider's, planned as one that never fails
     declared = [inventory.get(host, "pooling_poolers") or {} for host in hosts]
     for host, value in zip(hosts, declared, strict=True):
         if not isinstance(value, Mapping) or "hosts" in value:
@@ -235,7 +268,8 @@ def _servers(inventory: Inventory) -> tuple[dict[str, dict[str, Any]], list[str]
             raise ValueError(
                 f"host {host}: pooling_postgres is a mapping, for instance {{max_connections: 200}}"
             )
-        facts = inventory.get(host, "ansible_facts") or {}
+        # the facts of a managed server's host are those of whoever speaks SQL for it
+        facts = {} if inventory.get(host, "pooling_managed") else inventory.get(host, "ansible_facts") or {}
         given = {key for key in declared if declared[key] is not None}
         servers[name] = dict(declared)
         if not given & {"cores", "vcpus"}:
@@ -263,10 +297,10 @@ def _servers(inventory: Inventory) -> tuple[dict[str, dict[str, Any]], list[str]
 def _agreed(inventory: Inventory, name: str) -> Any:
     """The value of a variable that has to be the same on all hosts of the fleet, or None."""
     found: dict[str, Any] = {}
-    for group in (inventory.app, inventory.pooler, inventory.database):
-        for host in inventory.hosts(group):
-            if inventory.get(host, name) is not None:
-                found[host] = inventory.get(host, name)
+    hosts = [*inventory.hosts(inventory.app), *inventory.poolers(), *inventory.hosts(inventory.database)]
+    for host in hosts:
+        if inventory.get(host, name) is not None:
+            found[host] = inventory.get(host, name)
     for host, value in found.items():
         first = next(iter(found))
         if value != found[first]:

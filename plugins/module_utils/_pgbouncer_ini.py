@@ -22,6 +22,7 @@ from ansible_collections.djangoops.pooling.plugins.module_utils._pgbouncer_keys 
     VALUE_SINCE,
     Key,
 )
+from ansible_collections.djangoops.pooling.plugins.module_utils._versions import is_older
 
 _VARIABLES = {
     "databases": "pgbouncer_databases",
@@ -29,6 +30,7 @@ _VARIABLES = {
     "peers": "pgbouncer_peers",
     "settings": "pgbouncer_settings",
 }
+_TABLES = {"databases": DATABASES, "users": USERS, "peers": PEERS, "settings": PGBOUNCER}
 _BARE_NAME = re.compile(r"[A-Za-z0-9_.*-]+")
 _BARE_VALUE = re.compile(r"[A-Za-z0-9_.:/,-]+")
 _QUOTED_NAMES_SINCE = "1.25.0"
@@ -175,7 +177,9 @@ def _key(path: str, name: object, keys: Mapping[str, Key]) -> Key:
     if isinstance(name, str) and name in keys:
         return keys[name]
     near = difflib.get_close_matches(str(name), keys, n=1, cutoff=0)[0]
-    raise ValueError(f"{path}: PgBouncer has no such key; the nearest one is {near}")
+    others = [_VARIABLES[section] for section, table in _TABLES.items() if name in table]
+    what = f"PgBouncer has this key only in {', '.join(others)}" if others else "no PgBouncer has this key"
+    raise ValueError(f"{path}: {what}; the nearest one here is {near}, since {keys[near].since}")
 
 
 def _texts(path: str, keys: Mapping[str, Key], values: object) -> dict[str, str]:
@@ -187,24 +191,20 @@ def _texts(path: str, keys: Mapping[str, Key], values: object) -> dict[str, str]
     }
 
 
+def texts(settings: object) -> dict[str, str]:
+    """The settings of [pgbouncer] as PgBouncer reads them, in every version that has them."""
+    return _texts(_VARIABLES["settings"], PGBOUNCER, settings)
+
+
 # One version
-
-
-def _version(text: str) -> tuple[int, ...]:
-    match = re.match(r"[0-9]+\.[0-9]+(\.[0-9]+)?", text)
-    if match is None:
-        raise ValueError(f"a version of PgBouncer such as 1.24.1 is expected, not {text!r}")
-    parts = [int(part) for part in match[0].split(".")]
-    return (*parts, 0)[:3]
 
 
 def _known_as(path: str, name: str, text: str, key: Key, version: str) -> str:
     """The key's name in this version."""
-    installed = _version(version)
-    if key.removed and installed >= _version(key.removed):
+    if key.removed and not is_older(version, key.removed):
         raise ValueError(f"{path}: PgBouncer {key.removed} removed this key; installed is {version}")
     value_since = VALUE_SINCE.get((name, text), key.since)
-    if installed >= max(_version(key.since), _version(value_since)):
+    if not is_older(version, key.since) and not is_older(version, value_since):
         return name
     if key.formerly:
         return key.formerly
@@ -247,7 +247,7 @@ def _entry_name(path: str, section: str, name: str, version: str) -> str:
     remedy = "; choose another one and put the real name into dbname" if section == "databases" else ""
     if "'" in name:
         raise ValueError(f"{path}: no version of PgBouncer reads a name with a single quote{remedy}")
-    if _version(version) < _version(_QUOTED_NAMES_SINCE):
+    if is_older(version, _QUOTED_NAMES_SINCE):
         raise ValueError(
             f"{path}: a name with characters other than A-Z a-z 0-9 _ . * - needs PgBouncer "
             f"{_QUOTED_NAMES_SINCE}, installed is {version}{remedy}"
@@ -301,7 +301,8 @@ def render(config: object, *, version: str) -> str:
     if not isinstance(config, Mapping) or not set(config) <= set(_VARIABLES):
         raise ValueError(f"a mapping with {', '.join(_VARIABLES)} is expected")
     lines: list[str] = []
-    for section, keys in (("databases", DATABASES), ("users", USERS), ("peers", PEERS)):
+    for section in ("databases", "users", "peers"):
+        keys = _TABLES[section]
         if entries := _entries(section, keys, config.get(section, {}), version):
             lines += [f"[{section}]", *entries, ""]
     settings = _supported(_VARIABLES["settings"], PGBOUNCER, config.get("settings", {}), version)
@@ -375,7 +376,7 @@ def _left_over(name: str, row: Mapping[str, object]) -> str:
 def config_differences(settings: object, show_config: object) -> list[str]:
     """How the running process differs from the wanted settings, one sentence for each key."""
     rows = _running(show_config)
-    wanted = _texts(_VARIABLES["settings"], PGBOUNCER, settings)
+    wanted = texts(settings)
     differences = [_difference(name, text, rows.get(name)) for name, text in wanted.items()]
     return [difference for difference in differences if difference]
 
@@ -383,7 +384,7 @@ def config_differences(settings: object, show_config: object) -> list[str]:
 def restart_reasons(settings: object, show_config: object) -> list[str]:
     """Why a reload would not be enough to apply the settings; empty when it is."""
     rows = _running(show_config)
-    wanted = _texts(_VARIABLES["settings"], PGBOUNCER, settings)
+    wanted = texts(settings)
     reasons = [
         _difference(name, text, rows.get(name))
         for name, text in wanted.items()
@@ -394,4 +395,4 @@ def restart_reasons(settings: object, show_config: object) -> list[str]:
     return [reason for reason in reasons if reason]
 
 
-__all__ = ("config_differences", "render", "restart_reasons")
+__all__ = ("config_differences", "render", "restart_reasons", "texts")

@@ -100,6 +100,12 @@ def is_verifier(text: str) -> bool:
     return _parsed(text) is not None
 
 
+def iterations_of(text: str) -> int:
+    """The iterations of a verifier; 0 for a text that is none."""
+    parsed = _parsed(text)
+    return parsed[0] if parsed else 0
+
+
 def verifier(password: str, *, salt: bytes, iterations: int = 4096) -> str:
     """The verifier of a password as PostgreSQL stores it in pg_authid.rolpassword."""
     if not salt:
@@ -130,4 +136,4 @@ def secret_kind(text: str) -> str:
     return "scram" if is_verifier(text) else "plain"
 
 
-__all__ = ("is_verifier", "matches", "prepared", "secret_kind", "verifier")
+__all__ = ("is_verifier", "iterations_of", "matches", "prepared", "secret_kind", "verifier")

@@ -10,15 +10,12 @@ Private to this collection. No message ever contains a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from ansible_collections.djangoops.pooling.plugins.module_utils._scram import secret_kind
-
-# Bytes between the quotes, doubled quotes counted twice: PgBouncer's buffers less a terminating byte.
+# Bytes between the quotes, doubled quotes counted twice: PgBouncer's buffers less a terminating byte. (1.26 reads
+# longer secrets; no password that a person or a generator makes needs them.)
 _NAME_LIMIT = 127
 _SECRET_LIMIT = 2047
-_ENTRY_KEYS = ("name", "secret", "kind")
-_KINDS = ("plain", "md5", "scram")
 
 # Blanks, a comment, or an entry. What stands between its two texts, or after them on the line, is skipped.
 _TOKEN = re.compile(
@@ -31,9 +28,7 @@ def _size(escaped: str) -> int:
     return len(escaped.encode("utf-8", "surrogateescape"))
 
 
-def _quoted(text: object, limit: int, what: str) -> str:
-    if not isinstance(text, str):
-        raise ValueError(f"{what} must be text (quote it in YAML)")
+def _quoted(text: str, limit: int, what: str) -> str:
     if any(char in text for char in "\0\r\n"):
         raise ValueError(f"{what} must not contain a NUL character or a line break")
     escaped = text.replace('"', '""')
@@ -47,69 +42,43 @@ def _quoted(text: object, limit: int, what: str) -> str:
     return f'"{escaped}"'
 
 
-def _check_kind(entry: Mapping[str, object], where: str) -> None:
-    kind, seen = entry.get("kind"), secret_kind(str(entry["secret"]))
-    if kind is None:
-        return
-    if kind not in _KINDS:
-        raise ValueError(f"{where}: kind must be one of {', '.join(_KINDS)}, not {kind!r}")
-    if kind != seen:
-        # A plain password of this look is a hash to PgBouncer, and nobody could log in with it.
-        raise ValueError(
-            f"{where}: the secret is declared as {kind}, but PgBouncer takes text of this form as {seen}"
-        )
+def line(name: str, secret: str) -> str:
+    """The line of one user; an empty secret refuses every login."""
+    if not name:
+        raise ValueError("the name must not be empty")
+    return f"{_quoted(name, _NAME_LIMIT, 'the name')} {_quoted(secret, _SECRET_LIMIT, 'the secret')}\n"
 
 
-def _line(entry: object, position: int) -> tuple[str, str]:
-    if not isinstance(entry, Mapping) or not isinstance(entry.get("name"), str) or not entry["name"]:
-        raise ValueError(
-            f"user number {position}: a mapping with name (text, not empty) and secret is expected"
-        )
-    where = f"user {entry['name']!r}"
-    unknown = [str(key) for key in entry if key not in _ENTRY_KEYS]
-    if unknown:
-        raise ValueError(f"{where}: unknown keys {', '.join(unknown)}; known are {', '.join(_ENTRY_KEYS)}")
-    if "secret" not in entry:
-        raise ValueError(f"{where}: secret is missing (an empty text refuses every login)")
-    name = _quoted(entry["name"], _NAME_LIMIT, f"{where}: the name")
-    secret = _quoted(entry["secret"], _SECRET_LIMIT, f"{where}: the secret")
-    _check_kind(entry, where)
-    return entry["name"], f"{name} {secret}\n"
+def render(secrets: Mapping[str, str]) -> str:
+    """The text of userlist.txt, without a header, for names and their secrets."""
+    return "".join(line(name, secret) for name, secret in secrets.items())
 
 
-def render(users: Iterable[object]) -> str:
-    """The text of userlist.txt, without a header, for mappings with name, secret and optionally kind."""
-    lines: dict[str, str] = {}
-    for position, entry in enumerate(users, start=1):
-        name, line = _line(entry, position)
-        if name in lines:
-            raise ValueError(f"user {name!r} is declared twice")
-        lines[name] = line
-    return "".join(lines.values())
+def parse(text: str, *, strict: bool = True) -> dict[str, str]:
+    """Names and secrets that PgBouncer reads from the text.
 
-
-def parse(text: str) -> list[dict[str, str]]:
-    """The users PgBouncer reads from the text.
-
-    PgBouncer ignores everything from the first mistake on, and so leaves users without a secret; here that is
-    an error.
+    PgBouncer ignores everything from the first mistake on, and so leaves users without a secret. Strictly, a mistake is
+    a ValueError; otherwise the users before it are returned.
     """
     users: dict[str, str] = {}
     position = 0
     while position < len(text):
         token = _TOKEN.match(text, position)
-        line = text.count("\n", 0, position) + 1
-        if token is None:
-            raise ValueError(f'line {line}: "name" "secret" is expected')
+        too_long = (
+            token is not None
+            and token["name"] is not None
+            and (_size(token["name"]) > _NAME_LIMIT or _size(token["secret"]) > _SECRET_LIMIT)
+        )
+        if token is None or too_long:
+            if not strict:
+                break
+            number = text.count("\n", 0, position) + 1
+            limits = f"at most {_NAME_LIMIT} bytes of name and {_SECRET_LIMIT} of secret"
+            raise ValueError(f'line {number}: "name" "secret" is expected, {limits}')
         position = token.end()
-        if token["name"] is None:
-            continue
-        if _size(token["name"]) > _NAME_LIMIT or _size(token["secret"]) > _SECRET_LIMIT:
-            raise ValueError(
-                f"line {line}: more than {_NAME_LIMIT} bytes of name or {_SECRET_LIMIT} of secret"
-            )
-        users[token["name"].replace('""', '"')] = token["secret"].replace('""', '"')
-    return [{"name": name, "secret": secret} for name, secret in users.items()]
+        if token["name"] is not None:
+            users[token["name"].replace('""', '"')] = token["secret"].replace('""', '"')
+    return users
 
 
-__all__ = ("parse", "render")
+__all__ = ("line", "parse", "render")

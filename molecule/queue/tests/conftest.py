@@ -1,4 +1,4 @@
-"""The fixtures that all scenarios share, the plan of this one, and programs on its host."""
+"""The fixtures that all scenarios share, on each Debian; the plan of this scenario, and programs on its hosts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,22 +21,50 @@ _spec = importlib.util.spec_from_file_location(
 )
 assert _spec
 assert _spec.loader
-shared = importlib.util.module_from_spec(_spec)
+shared = sys.modules["shared_conftest"] = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(shared)
-app, database, pooler, console, sql = shared.app, shared.database, shared.pooler, shared.console, shared.sql
+console, playbook, sql, state = shared.console, shared.playbook, shared.sql, shared.state
 
 Template = Callable[..., Any]
 Program = Callable[[str, dict[str, Any]], Any]
 Stats = Callable[[], list[dict[str, str]]]
 
 
+@pytest.fixture(scope="session", params=["bookworm", "trixie", "forky"])
+def suite(request: pytest.FixtureRequest) -> str:
+    """The Debian, which is also the name of the only group of its host."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="session")
-def template() -> Template:
+def fleet_groups(suite: str) -> dict[str, str]:
+    """The groups of this Debian's fleet, as the filters take them."""
+    return {"app": suite, "pooler": suite, "database": suite}
+
+
+@pytest.fixture(scope="session")
+def app(suite: str) -> Host:
+    """The host, which is everything at once here."""
+    return testinfra.get_host(f"docker://{shared.RUNNER.get_hosts(suite)[0]}")
+
+
+@pytest.fixture(scope="session")
+def database(app: Host) -> Host:
+    """The PostgreSQL host."""
+    return app
+
+
+@pytest.fixture(scope="session")
+def pooler(app: Host) -> Host:
+    """The PgBouncer host."""
+    return app
+
+
+@pytest.fixture(scope="session")
+def template(suite: str) -> Template:
     """Let Ansible compute a template on this scenario's inventory; keywords are variables in it."""
     inventory = shared.RUNNER.inventory_file
-    host = testinfra.get_host(
-        f"ansible://{shared.RUNNER.get_hosts('database')[0]}?ansible_inventory={inventory}"
-    )
+    host = testinfra.get_host(f"ansible://{shared.RUNNER.get_hosts(suite)[0]}?ansible_inventory={inventory}")
 
     def compute(text: str, **variables: Any) -> Any:
         return host.ansible("debug", f'msg="{{{{ {text} }}}}"', check=False, extra_vars=variables)["msg"]
@@ -44,9 +73,11 @@ def template() -> Template:
 
 
 @pytest.fixture(scope="session")
-def fleet(template: Template) -> dict[str, Any]:
+def fleet(template: Template, fleet_groups: dict[str, str]) -> dict[str, Any]:
     """The inputs of the plan, from the inventory as the playbook site reads it."""
-    result: dict[str, Any] = template("groups | djangoops.pooling.fleet(hostvars)")
+    result: dict[str, Any] = template(
+        "groups | djangoops.pooling.fleet(hostvars, **names)", names=fleet_groups
+    )
     return result
 
 
@@ -54,6 +85,13 @@ def fleet(template: Template) -> dict[str, Any]:
 def plan(template: Template, fleet: dict[str, Any]) -> dict[str, Any]:
     """The plan that the host was set up by."""
     result: dict[str, Any] = template("fleet | djangoops.pooling.pool_plan", fleet=fleet)
+    return result
+
+
+@pytest.fixture(scope="session")
+def pool(plan: dict[str, Any]) -> dict[str, Any]:
+    """What is planned for the only pool."""
+    result: dict[str, Any] = plan["instances"]["central"]["pools"]["app"]
     return result
 
 

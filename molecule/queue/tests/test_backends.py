@@ -28,13 +28,6 @@ INTERVAL = "client_connection_check_interval"
 
 
 @pytest.fixture(scope="module")
-def pool(plan: dict[str, Any]) -> dict[str, Any]:
-    """What is planned for the only pool."""
-    result: dict[str, Any] = plan["instances"]["central"]["pools"]["app"]
-    return result
-
-
-@pytest.fixture(scope="module")
 def interval(plan: dict[str, Any]) -> float:
     """Planned client_connection_check_interval, seconds."""
     match = re.fullmatch(r"(\d+)s", plan["servers"]["primary"][INTERVAL])

@@ -83,13 +83,6 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def pool(plan: dict[str, Any]) -> dict[str, Any]:
-    """What is planned for the only pool."""
-    result: dict[str, Any] = plan["instances"]["central"]["pools"]["app"]
-    return result
-
-
-@pytest.fixture(scope="module")
 def predicted(pool: dict[str, Any]) -> Waits:
     """Mean and quantile of the wait that the plan predicts."""
     normal = pool["predicted"]["normal"]

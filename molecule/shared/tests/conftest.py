@@ -1,10 +1,13 @@
-"""Hosts of the scenario, and Django, psql and the console on them."""
+"""Hosts of the scenario; Django, psql and the console on them; and the playbooks as an operator runs them."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shlex
+import signal
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +16,9 @@ import testinfra
 from testinfra.host import Host
 from testinfra.utils.ansible_runner import AnsibleRunner
 
+INVENTORY = os.path.dirname(os.environ["MOLECULE_INVENTORY_FILE"])
 RUNNER = AnsibleRunner(os.environ["MOLECULE_INVENTORY_FILE"])
-PASSWORD: str = RUNNER.get_variables(RUNNER.get_hosts("database")[0])["pooling_users"]["app"]["password"]
+PASSWORD: str = RUNNER.get_variables(RUNNER.get_hosts()[0])["pooling_users"]["app"]["password"]
 # a program on an app host that has the generated settings and psycopg
 PRELUDE = """
 import sys, threading, time
@@ -96,3 +100,113 @@ def console(pooler: Host) -> Callable[[str], str]:
         return str(result.stdout)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def login(app: Host, pooler: Host) -> Callable[[str], str]:
+    """Log in through PgBouncer with a password; returns the error, empty when it worked."""
+
+    def run(password: str) -> str:
+        program = PRELUDE + "connect(password=sys.argv[1]).execute('SELECT 1')"
+        result = app.run("APP_DB_PASSWORD=none /opt/django/bin/python -c %s %s", program, password)
+        return "" if result.rc == 0 else str(result.stderr)
+
+    return run
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """How a run of a playbook ended, and what it printed."""
+
+    code: int
+    output: str
+
+    @property
+    def words(self) -> str:
+        """The output with line breaks folded, as messages are wrapped."""
+        return " ".join(self.output.split())
+
+
+def command(*arguments: str, name: str = "djangoops.pooling.site", **variables: object) -> list[str]:
+    """Command line of a run with extra variables."""
+    return ["ansible-playbook", "-i", INVENTORY, name, "-e", json.dumps(variables), *arguments]
+
+
+# Molecule forces colours; what a run prints is read here
+ENVIRONMENT = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
+
+
+@pytest.fixture(scope="session")
+def playbook() -> Callable[..., Run]:
+    """Run a playbook with options and extra variables; environment adds to the environment."""
+
+    def run(
+        *arguments: str,
+        name: str = "djangoops.pooling.site",
+        environment: dict[str, str] | None = None,
+        **variables: object,
+    ) -> Run:
+        done = subprocess.run(
+            command(*arguments, name=name, **variables),
+            env=ENVIRONMENT | (environment or {}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Run(done.returncode, done.stdout + done.stderr)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def killed_playbook() -> Callable[..., None]:
+    """Run the playbook and kill it, with all its children, as soon as a task of the given name begins."""
+
+    def run(task: str, **variables: object) -> None:
+        process = subprocess.Popen(
+            command(**variables),
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout
+        for line in process.stdout:
+            if line.startswith("TASK") and task in line:
+                os.killpg(process.pid, signal.SIGKILL)
+                break
+        process.wait()
+        assert process.returncode == -signal.SIGKILL, f"the run ended before the task {task}"
+
+    return run
+
+
+# every file with its time, mode and owner, and what is in it; every service with its process and its last reload. The time
+# of a directory tells only that something was put there and taken away again.
+STATE = r"""
+set -e
+for directory in /etc/postgresql /etc/pgbouncer /etc/systemd/system /etc/djangoops-pooling; do
+    [ -e $directory ] || continue
+    find $directory -printf '%p %y %m %u %g %l ' '(' -type d -printf '\n' -o -printf '%s %T@\n' ')' | sort
+    find $directory -type f -exec sha256sum {} + | sort
+done
+systemctl show --property=Id,ActiveState,MainPID,ActiveEnterTimestampMonotonic,StateChangeTimestampMonotonic \
+    'postgresql@*.service' pgbouncer.service
+"""
+
+
+@pytest.fixture(scope="session")
+def state(database: Host, pooler: Host, app: Host, sql: Callable[[str], str]) -> Callable[[], list[str]]:
+    """Everything that a run could change on any host: files, services, roles of the server."""
+
+    def look() -> list[str]:
+        lines = []
+        for host in dict.fromkeys((database, pooler, app)):
+            result = host.run(STATE)
+            assert result.rc == 0, result.stderr
+            lines += str(result.stdout).splitlines()
+        lines += sql("SELECT rolname, rolconnlimit, rolpassword FROM pg_authid ORDER BY 1").splitlines()
+        return [*lines, sql("SELECT pg_conf_load_time()")]
+
+    return look

@@ -10,10 +10,21 @@ pgbouncer_userlist = FilterModule().filters()["pgbouncer_userlist"]
 
 
 def test_the_text() -> None:
-    assert pgbouncer_userlist([{"name": "app", "secret": 'say "x"'}]) == '"app" "say ""x"""\n'
+    users = {"app": {"password": 'say "x"', "method": "plain"}}
+    existing = '; a comment\n"gone" "secret"\nbroken'
+    assert pgbouncer_userlist(users, existing, plain_allowed=["app"]) == '"app" "say ""x"""\n"gone" ""\n'
 
 
-@pytest.mark.parametrize("users", [None, "app", {"name": "app", "secret": "x"}, [{"name": "app"}]])
-def test_errors_begin_with_the_name(users: object) -> None:
-    with pytest.raises(AnsibleFilterError, match=r"^djangoops\.pooling\.pgbouncer_userlist: "):
+def test_a_second_run_changes_nothing() -> None:
+    first = pgbouncer_userlist({"app": {"password": "pencil"}, "gone": ""}, iterations=10)
+    second = pgbouncer_userlist({"app": {"password": "pencil"}}, first, iterations=10)
+    assert second == first
+
+
+@pytest.mark.parametrize(
+    "users", [None, "app", [{"name": "app", "secret": "x"}], {"app": {}}, {"app": "hunter2"}]
+)
+def test_errors_begin_with_the_name_and_hide_the_secret(users: object) -> None:
+    with pytest.raises(AnsibleFilterError, match=r"^djangoops\.pooling\.pgbouncer_userlist: ") as caught:
         pgbouncer_userlist(users)
+    assert "hunter2" not in str(caught.value)

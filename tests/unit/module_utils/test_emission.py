@@ -46,6 +46,7 @@ def test_a_database_host() -> None:
     result = parameters(inventory(), "db1")
     assert list(result) == ["postgresql", "verify"]
     assert result["postgresql"] == {
+        "auth_databases": [],
         "settings": {
             "listen_addresses": "*",
             "password_encryption": "scram-sha-256",
@@ -65,6 +66,11 @@ def test_a_database_host() -> None:
             }
             for address in ("192.0.2.3/32", "192.0.2.1/32", "192.0.2.2/32")
         ],
+        "memory_settings": {
+            "shared_buffers": f"{made['memory']['shared_buffers_mib']}MB",
+            "work_mem": f"{made['memory']['work_mem_kib']}kB",
+        },
+        "expected_sessions": {"roles": {"web": made["pool_total"] + made["reserve_total"]}, "others": 0},
     }
     assert result["verify"]["postgresql_settings"] == result["postgresql"]["settings"]
     assert result["verify"]["postgresql_connection_limits"] == made["role_connection_limit"]
@@ -78,6 +84,7 @@ def test_a_pooler_host() -> None:
     result = parameters(inventory(), "pooler1")
     assert list(result) == ["pgbouncer", "verify"]
     assert result["pgbouncer"] == {
+        "auth_query": False,
         "databases": {
             "app": {
                 "host": "db1",
@@ -104,6 +111,10 @@ def test_a_pooler_host() -> None:
         },
         "user_settings": {"web": {"max_user_connections": central["max_user_connections"]["web"]}},
         "limit_nofile": central["limit_nofile"],
+        "processes": 1,
+        "peering": True,
+        "first_peer_id": 1,
+        "peers": {},
     }
     assert result["verify"] == {
         "postgresql_settings": {},
@@ -251,7 +262,11 @@ def test_addresses_may_be_declared() -> None:
 def test_several_poolers_are_tried_in_turn() -> None:
     read = inventory({"pooler": ["pooler1", "pooler2"]}, pooler2={})
     assert databases(read)["default"]["HOST"] == "pooler1,pooler2"
-    assert parameters(read, "pooler1")["pgbouncer"] == parameters(read, "pooler2")["pgbouncer"]
+    first, second = (parameters(read, name)["pgbouncer"] for name in ("pooler1", "pooler2"))
+    peers = ("first_peer_id", "peers")
+    assert {key: value for key, value in first.items() if key not in peers} == {
+        key: value for key, value in second.items() if key not in peers
+    }
 
 
 def test_local_placement() -> None:
@@ -312,9 +327,30 @@ def test_a_proof_that_is_none() -> None:
 
 
 @pytest.mark.parametrize("processes", [2, "2", 4])
-def test_one_process_a_host(processes: Any) -> None:
-    read = inventory(shared={"pooling_poolers": {"processes": processes}})
-    assert refusal(read, "app1").startswith("pooling_poolers.processes: ")
+def test_processes_and_their_peers_on_all_hosts(processes: Any) -> None:
+    """Peer ids are unique over the hosts, and each host knows those of the others."""
+    number = int(processes)
+    shared = {"pooling_poolers": {"processes": processes}}
+    read = inventory({"pooler": ["pooler1", "pooler2"]}, shared=shared, pooler2={})
+    made = plan(fleet(read)[0])
+    for host, other, first in (("pooler1", "pooler2", 1), ("pooler2", "pooler1", 1 + number)):
+        result = parameters(read, host)["pgbouncer"]
+        assert result["processes"] == number and result["first_peer_id"] == first
+        others = {str(peer): {"host": other, "port": 6432} for peer in range(1, 2 * number + 1)}
+        assert result["peers"] == {
+            peer: at for peer, at in others.items() if not first <= int(peer) < first + number
+        }
+        # the sizes are those of one process
+        sizes = made["instances"]["central"]["pools"]["app"]
+        assert result["databases"]["app"]["pool_size"] == sizes["pool_size"]
+
+
+def test_a_local_pooler_has_no_peers_elsewhere() -> None:
+    hosts = ["app1", "app2"]
+    shared = {"pooling_poolers": {"placement": "local", "processes": 2, "peering": False}}
+    result = parameters(inventory({"app": hosts, "pooler": hosts}, shared=shared), "app2")["pgbouncer"]
+    assert (result["processes"], result["peering"], result["first_peer_id"]) == (2, False, 1)
+    assert result["peers"] == {}
 
 
 @pytest.mark.parametrize("processes", [1, "1", 1.0])
@@ -322,9 +358,55 @@ def test_one_process_may_be_said(processes: Any) -> None:
     assert parameters(inventory(shared={"pooling_poolers": {"processes": processes}}), "pooler1")
 
 
-def test_auth_query_is_refused() -> None:
-    read = inventory(shared={"pooling_poolers": {"auth_query": True}})
-    assert refusal(read, "app1").startswith("pooling_poolers.auth_query: ")
+ASKS = {"pooling_poolers": {"auth_query": True}, "pooling_auth_query": {"user": "asks", "password": "x"}}
+
+
+def test_auth_query() -> None:
+    """Nobody is in the userlist, the server lets in who asks, and there is room for it."""
+    plain = parameters(inventory(), "pooler1")["pgbouncer"]["databases"]["app"]["max_db_connections"]
+    read = inventory(shared=ASKS)
+    pooler = parameters(read, "pooler1")["pgbouncer"]
+    assert pooler["user_settings"] == {}
+    assert pooler["databases"]["app"]["max_db_connections"] == plain + 1
+    assert "auth_dbname" not in pooler["databases"]["app"]
+    server = parameters(read, "db1")["postgresql"]
+    assert server["auth_databases"] == ["app"]
+    assert all(rule["users"] == ["asks", "web"] for rule in server["hba"])
+    assert parameters(inventory(), "db1")["postgresql"]["auth_databases"] == []
+
+
+def test_auth_query_in_one_database() -> None:
+    """With auth_dbname, the first database of a server is asked for all of them."""
+    pools = [{"name": name, "database": name, "user": name} for name in ("app", "shop")]
+    services = {"web": {**WEB, "databases": {"default": "app", "shop": "shop"}}}
+    shared = {**ASKS, "pooling_pools": pools, "pooling_services": services}
+    plain = parameters(inventory(shared={**shared, "pooling_poolers": {}}), "pooler1")["pgbouncer"][
+        "databases"
+    ]
+    shared["pooling_poolers"] = {"auth_query": True, "auth_dbname": True}
+    found = parameters(inventory(shared=shared), "pooler1")["pgbouncer"]["databases"]
+    assert [found[name]["auth_dbname"] for name in ("app", "shop")] == ["app", "app"]
+    more = [found[name]["max_db_connections"] - plain[name]["max_db_connections"] for name in ("app", "shop")]
+    assert more == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"pooling_auth_query": None},
+            "host app1: pooling_poolers.auth_query needs the variable pooling_auth_query",
+        ),
+        ({"pooling_auth_query": {"user": "asks"}}, "host app1: pooling_poolers.auth_query needs"),
+        (
+            {"pooling_auth_query": {"user": "web", "password": "x"}},
+            "host app1: pooling_auth_query.user 'web' is",
+        ),
+        ({"pooling_managed": True}, "pooling_poolers.auth_query: nobody may read verifiers"),
+    ],
+)
+def test_auth_query_is_refused(changes: dict[str, Any], message: str) -> None:
+    assert refusal(inventory(shared={**ASKS, **changes}), "app1").startswith(message)
 
 
 def test_session_mode_reaches_the_pooler_and_django() -> None:
@@ -380,7 +462,7 @@ def test_two_users_on_one_database_have_an_entry_each() -> None:
         "log_direct": "logs",
     }
     server = parameters(read, "db1")["postgresql"]
-    assert server["databases"] == {"app": {"owner": "web"}, "logs": {"owner": "web"}}
+    assert server["databases"] == {"app": {"owner": "web", "writers": ["jobs"]}, "logs": {"owner": "web"}}
     assert server["hba"][0]["users"] == ["jobs", "web"]
     assert server["hba"][0]["databases"] == ["app", "logs"]
 
@@ -602,3 +684,96 @@ def test_addresses_are_needed_for_postgresql_alone() -> None:
     assert role_parameters(made, fleet(read)[0], read, "db1", roles=["pgbouncer"])["pgbouncer"]["databases"]
     with pytest.raises(ValueError, match="addresses are unknown"):
         role_parameters(made, fleet(read)[0], read, "db1")
+
+
+def test_expected_sessions_are_those_of_the_plan() -> None:
+    """Roles, others and the reserved slots are together what the plan calls the worst case."""
+    direct = [
+        {"name": "migrate", "connections": 2, "user": "web"},
+        {"name": "cron", "connections": 3},
+        {"name": "backup", "connections": 5, "superuser": True},
+        {"name": "replica", "connections": 9, "walsender": True},
+    ]
+    read = inventory(db1={"pooling_postgres": {"cores": 8, "max_connections": 100, "direct": direct}})
+    planned = plan(fleet(read)[0])["servers"]["primary"]
+    expected = parameters(read, "db1")["postgresql"]["expected_sessions"]
+    assert expected["roles"] == {"web": planned["pool_total"] + planned["reserve_total"] + 2}
+    assert expected["others"] == 3 + (5 - planned["superuser_reserved_connections"])
+    total = sum(expected["roles"].values()) + expected["others"] + planned["superuser_reserved_connections"]
+    assert total == planned["worst_case"]
+
+
+def test_the_first_user_of_a_database_owns_it_and_the_others_write() -> None:
+    pools = [{"name": "app", "user": "web"}, {"name": "jobs", "database": "app", "user": "jobs"}]
+    services = {"web": {**WEB, "databases": {"default": "app", "jobs": "jobs"}}}
+    read = inventory(shared={"pooling_pools": pools, "pooling_services": services})
+    assert parameters(read, "db1")["postgresql"]["databases"] == {
+        "app": {"owner": "web", "writers": ["jobs"]}
+    }
+
+
+def test_a_managed_server() -> None:
+    """No rules and no address to listen on; the facts of whoever speaks SQL for it are not those of the server."""
+    facts = {"processor_vcpus": 64, "memtotal_mb": 1024, "all_ipv4_addresses": ["192.0.2.9"]}
+    db1 = {"pooling_managed": True, "ansible_facts": facts, "pooling_postgres": {"max_connections": 100}}
+    read = inventory(db1=db1)
+    planned_for, warnings = fleet(read)
+    assert planned_for["postgres"]["primary"] == {"max_connections": 100}
+    assert len(warnings) == 2
+    made = parameters(read, "db1")["postgresql"]
+    assert made["hba"] == [] and made["memory_settings"] == {}
+    assert not {"listen_addresses", "password_encryption"} & set(made["settings"])
+
+
+PROVIDER = {"host": "pool.example.com", "port": 6543, "user_suffix": ".abc"}
+
+
+def test_a_provider_that_pools() -> None:
+    """Django connects to the provider's pooler, persistent and without server-side cursors; no PgBouncer is planned."""
+    read = inventory(
+        groups={"pooler": []},
+        db1={"pooling_managed": True, "pooling_provider_pooler": PROVIDER, "pooling_address": "db"},
+    )
+    assert fleet(read)[0]["poolers"] == {"hosts": 1}
+    made = databases(read)
+    assert {key: made["default"][key] for key in ("HOST", "PORT", "USER", "NAME")} == {
+        "HOST": "pool.example.com",
+        "PORT": 6543,
+        "USER": "web.abc",
+        "NAME": "app",
+    }
+    # which follows from the strategy: persistent, without server-side cursors
+    assert (made["default"]["strategy"], made["default"]["CONN_MAX_AGE"]) == ("pgbouncer_transaction", 60)
+    assert (made["default_direct"]["HOST"], made["default_direct"]["USER"]) == ("db", "web")
+    # one password, whatever the pooler calls the user
+    assert {settings["password_variable"] for settings in made.values()} == {"WEB_DB_PASSWORD"}
+    assert all("role" not in settings for settings in made.values())
+    assert "pgbouncer" not in parameters(read, "db1")
+
+
+def test_a_provider_with_a_strategy_of_its_own() -> None:
+    """Supabase's pooler keeps no prepared statements, which only its strategy knows."""
+    read = inventory(
+        groups={"pooler": []},
+        db1={"pooling_managed": True, "pooling_provider_pooler": {**PROVIDER, "strategy": "supabase"}},
+    )
+    assert databases(read)["default"]["strategy"] == "supabase"
+
+
+@pytest.mark.parametrize(
+    ("groups", "declared", "message"),
+    [
+        ({}, PROVIDER, "a second pooler has no use; empty the group 'pooler'"),
+        ({"pooler": []}, {"port": 1}, "is a mapping with the host, and port"),
+        (
+            {"pooler": []},
+            {**PROVIDER, "user": "x"},
+            "unknown key 'user'; known are host, port, strategy, user_suffix",
+        ),
+        ({"pooler": []}, None, "no host in group 'pooler'"),
+    ],
+)
+def test_a_provider_that_cannot_pool(groups: dict[str, list[str]], declared: object, message: str) -> None:
+    read = inventory(groups=groups, db1={"pooling_provider_pooler": declared})
+    with pytest.raises(ValueError, match=message):
+        fleet(read)

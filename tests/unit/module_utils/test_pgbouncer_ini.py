@@ -236,9 +236,17 @@ def test_forms_of_a_version(version: str) -> None:
         ("auth_user", 1, "1 is not possible: text is expected"),
         ("auth_user", "", "an empty value is not possible"),
         ("auth_dbname", "pgbouncer", "reserved"),
-        ("pool_moode", "session", "no such key; the nearest one is pool_mode"),
-        ("pool_size", 5, "no such key; the nearest one is "),
-        (1, 5, "no such key"),
+        (
+            "pool_moode",
+            "session",
+            "no PgBouncer has this key; the nearest one here is pool_mode, since 1.4",
+        ),
+        (
+            "pool_size",
+            5,
+            "only in pgbouncer_databases, pgbouncer_user_settings, pgbouncer_peers; the nearest",
+        ),
+        (1, 5, "no PgBouncer has this key"),
     ],
 )
 def test_refused_settings(name: str, value: object, message: str) -> None:
@@ -256,7 +264,7 @@ def test_refused_settings(name: str, value: object, message: str) -> None:
         ("host", "a\nb", "text on one line"),
         ("dbname", 2024, "text is expected"),
         ("password", "", "an empty value is not possible"),
-        ("default_pool_size", 5, "the nearest one is pool_size"),
+        ("default_pool_size", 5, "only in pgbouncer_settings; the nearest one here is pool_size, since 1.0"),
         ("query_wait_timeout", 1.5, "a whole number .* in seconds"),
         ("auth_dbname", "pgbouncer", "reserved"),
     ],
@@ -522,7 +530,7 @@ def test_an_unreadable_running_value_is_a_difference() -> None:
         (WANTED, "key", "must be a mapping with key and value"),
         (WANTED, [{"key": "x"}], "must be a mapping with key and value"),
         ("text", show_config(), "pgbouncer_settings: a mapping of settings"),
-        ({"pool_moode": 1}, show_config(), "pgbouncer_settings.pool_moode: .* nearest one is pool_mode"),
+        ({"pool_moode": 1}, show_config(), "pgbouncer_settings.pool_moode: .* nearest one here is pool_mode"),
     ],
 )
 def test_refused_comparisons(compare: object, settings: object, rows: object, message: str) -> None:
