@@ -15,7 +15,7 @@ mirror=${DEBIAN_MIRROR:-}
 declare -A python=([bookworm]=3.11 [trixie]=3.13 [forky]=3.14)
 django=("Django~=5.2.8" "psycopg[binary]~=3.2")
 # async-timeout: redis wants it before Python 3.11.3, and pip judges that by the Python it runs on itself
-servers=("gunicorn>=23" "uvicorn>=0.34" "celery[redis]~=5.4" async-timeout "django-db-connection-pool~=1.2.6")
+servers=("gunicorn>=27" "uvicorn>=0.34" "celery[redis]~=5.4" async-timeout "django-db-connection-pool~=1.2.6")
 
 base_image() {
     if docker image inspect "debian:$1" >/dev/null 2>&1 || timeout 120 docker pull -q "debian:$1" >/dev/null 2>&1; then

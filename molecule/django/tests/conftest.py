@@ -58,7 +58,7 @@ class Environment:
         python = f"/opt/environments/{self.name}/bin/python"
         return ["docker", "exec", "--interactive", "--workdir", "/srv/project", *options, self.host, python]
 
-    def run(self, module: str, *arguments: str, seconds: int = 300) -> Any:
+    def run(self, module: str, *arguments: str, seconds: int = 600) -> Any:
         """Run a module of the project; returns what it printed, read as JSON."""
         done = subprocess.run(
             [*self.command, "-m", module, *arguments], capture_output=True, text=True, timeout=seconds

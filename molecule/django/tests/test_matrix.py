@@ -17,9 +17,9 @@ from conftest import ENVIRONMENTS, VARIABLES, Environment, console, sql, suite_o
 from matrix import Seen, measure
 from table import DIRECT, REFUSED, WORKS, symptoms, table
 
-SCENARIO = Path(__file__).parents[1]
-DOCUMENT = SCENARIO.parents[1] / "docs" / "django.md"
-EXPECTED: dict[str, Any] = yaml.safe_load((SCENARIO / "expected.yml").read_text(encoding="utf-8"))
+HERE = Path(__file__).parent
+DOCUMENT = HERE.parents[2] / "docs" / "django.md"
+EXPECTED: dict[str, Any] = yaml.safe_load((HERE / "expected.yml").read_text(encoding="utf-8"))
 DEBIAN = {"bookworm": "Debian 12", "trixie": "Debian 13", "forky": "Debian testing"}
 # as in the documentation: the newest last
 IN_ORDER = sorted(ENVIRONMENTS, key=lambda each: (list(DEBIAN).index(suite_of(each.host)), each.name))

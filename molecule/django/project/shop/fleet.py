@@ -42,7 +42,15 @@ class Group:
         self.port, self.workers = FIRST_PORT + number, workers
         self.pidfile = Path(scratch) / f"{self.port}.pid"
         options = ["--preload", "--workers", workers, "--threads", threads, "--worker-connections", threads]
-        options += ["--keep-alive", 0, "--bind", f"127.0.0.1:{self.port}", "--pid", self.pidfile]
+        options += [
+            "--no-control-socket",
+            "--keep-alive",
+            0,
+            "--bind",
+            f"127.0.0.1:{self.port}",
+            "--pid",
+            self.pidfile,
+        ]
         options += [
             "--log-level",
             "error",
