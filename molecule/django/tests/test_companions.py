@@ -59,7 +59,10 @@ def _package() -> None:
     for host in HOSTS:
         unpack = f"rm -rf {PLACE} && mkdir {PLACE} && tar -xC {PLACE}"
         subprocess.run(
-            ["docker", "exec", "-i", host, "sh", "-c", unpack], input=archive.getvalue(), check=True, timeout=60
+            ["docker", "exec", "-i", host, "sh", "-c", unpack],
+            input=archive.getvalue(),
+            check=True,
+            timeout=60,
         )
 
 
@@ -147,7 +150,14 @@ for alias in ("pgbouncer_transaction", "direct"):
         close_old_connections()
 print(json.dumps(counts))
 """
-    assert run(environment, program) == [["pgbouncer_transaction"], [], [], ["direct"], ["direct"], ["direct"]]
+    assert run(environment, program) == [
+        ["pgbouncer_transaction"],
+        [],
+        [],
+        ["direct"],
+        ["direct"],
+        ["direct"],
+    ]
 
 
 def test_a_fork_leaves_the_parents_connection_alone(environment: Environment) -> None:
