@@ -34,8 +34,6 @@ options:
 seealso:
   - plugin: djangoops.pooling.pgbouncer_ini
     plugin_type: filter
-  - plugin: djangoops.pooling.pgbouncer_restart_reasons
-    plugin_type: filter
 """
 
 EXAMPLES = r"""

@@ -40,8 +40,6 @@ options:
     type: string
     required: true
 seealso:
-  - plugin: djangoops.pooling.pgbouncer_restart_reasons
-    plugin_type: filter
   - plugin: djangoops.pooling.pgbouncer_userlist
     plugin_type: filter
 """
