@@ -307,31 +307,44 @@ def statement_timeout_of_options(alias):
         assert query(other, "SHOW statement_timeout") == "7s", "dropped silently"
 
 
+def _migrated():
+    """Whether the real database has the table of the application catalog."""
+    return "catalog_item" in connections["direct"].introspection.table_names()
+
+
+def _migrate_back():
+    call_command("migrate", "catalog", "zero", database="direct", verbosity=0)
+
+
 @cell
 def migrations(alias):
     """Forwards, with data and an index that is made concurrently, and back."""
+    assert not _migrated()
     try:
-        assert "catalog_item" not in connections["direct"].introspection.table_names()
         call_command("migrate", "catalog", database=alias, verbosity=0)
-        assert "catalog_item" in connections["direct"].introspection.table_names()
+        assert _migrated()
     finally:
-        call_command("migrate", "catalog", "zero", database="direct", verbosity=0)
+        _migrate_back()
 
 
 @cell
 def test_runner(alias):
-    """manage.py test makes a test database, runs a test in it and drops it."""
+    """manage.py test makes a test database, runs a test in it and drops it; the real one it leaves alone."""
     done = subprocess.run(
         [sys.executable, "manage.py", "test", "--noinput", "shop"],
         cwd=Path(__file__).parents[1],
         env={**os.environ, "SHOP_DATABASE": alias},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
-    found = query(connections["direct"], "SELECT count(*) FROM pg_database WHERE datname = 'test_shop'")
+    name = f"test_{connections[alias].settings_dict['NAME']}"
+    found = query(connections["direct"], "SELECT count(*) FROM pg_database WHERE datname = %s", name)
     if found:
-        query(connections["direct"], "DROP DATABASE test_shop WITH (FORCE)")
+        query(connections["direct"], f"DROP DATABASE {name} WITH (FORCE)")
+    if _migrated():
+        _migrate_back()
+        raise AssertionError("the tests ran on the real database, and migrated it")
     assert not done.returncode, done.stderr.strip().splitlines()[-1]
     assert not found, "the test database stays"
 
