@@ -32,7 +32,7 @@ from shop.connections import client, query
 ROOT = Path(__file__).parents[1]
 GUNICORN = Path(sys.executable).parent / "gunicorn"
 FIRST_PORT = 8200
-PATIENCE_SECONDS, REQUEST_SECONDS = 90, 60
+PATIENCE_SECONDS, REQUEST_SECONDS = 180, 120
 
 
 class Group:
@@ -169,12 +169,20 @@ class Load:
         self.phase.samples += 1
 
     def run_for(self, seconds, happening=None):
-        """A phase of so many seconds, or for as long as something happens; returns what was counted in it."""
+        """A phase of so many seconds, and until there were as many answers as there are clients and something happened.
+
+        Returns what was counted in it.
+        """
         self.phase, begin = Phase(), time.monotonic()
         if happening:
             thread = threading.Thread(target=happening)
             thread.start()
-        while time.monotonic() - begin < seconds or (happening and thread.is_alive()):
+        while (
+            time.monotonic() - begin < seconds
+            or (happening and thread.is_alive())
+            or len(self.phase.milliseconds) + self.phase.failures.total() < len(self.threads)
+        ):
+            assert time.monotonic() - begin < 2 * PATIENCE_SECONDS, "the fleet does not answer"
             self.sample()
             time.sleep(0.25)
         return self.phase.summary(time.monotonic() - begin)
@@ -204,7 +212,8 @@ def main(alias, groups, workers, threads, seconds, think, deploy=False, warm_up=
                 group.wait()
             load = Load(alias, [group.port for group in fleet], workers * threads, think, sampler)
             with load.running():
-                load.run_for(warm_up)
+                if warm_up:
+                    load.run_for(warm_up)
                 result["steady"] = load.run_for(seconds)
                 if deploy:
 
