@@ -51,7 +51,7 @@ def role() -> Callable[..., Run]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=900,
         )
         return Run(done.returncode, done.stdout + done.stderr)
 
