@@ -166,6 +166,8 @@ def _migrations(found: Sequence[Alias], partners: Mapping[str, str]) -> list[str
                 "not know the test database; migrations should have one, because they run long and take locks."
             ]
         return ["Migrations and tests: as usual, manage.py migrate and manage.py test."]
+    # measured (docs/django.md): the pool made for the real database outlives Django's change to the test database
+    pooled = any(alias.strategy.keeper == "native_pool" and alias.strategy.lends for alias in found)
     swaps = ", ".join(f"{name!r}: DATABASES[{partner!r}]" for name, partner in replaced.items())
     return [
         "Migrations and tests: past the pooler, with settings of their own. PROJECT/settings_direct.py:",
@@ -174,8 +176,10 @@ def _migrations(found: Sequence[Alias], partners: Mapping[str, str]) -> list[str
         "and then",
         "    manage.py migrate --settings PROJECT.settings_direct",
         "    manage.py test --settings PROJECT.settings_direct",
-        "Tests need a role with CREATEDB. With the pooled settings they would fail, because the pooler does not know the "
-        "test database. Do not use TEST['MIRROR'] for it: Django would run the tests on the real database.",
+        "Tests need a role with CREATEDB. With the pooled settings they would "
+        + ("RUN ON THE REAL DATABASE, which the native pool stays connected to, " if pooled else "fail, ")
+        + "because the pooler does not know the test database. Do not use TEST['MIRROR'] for it: Django would run the "
+        "tests on the real database.",
     ]
 
 

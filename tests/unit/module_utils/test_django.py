@@ -100,6 +100,14 @@ def test_what_a_strategy_means(strategy: str) -> None:
     assert one(strategy=strategy, **needs) == expected
 
 
+@pytest.mark.parametrize(("strategy", "dangerous"), [("hybrid", True), ("pgbouncer_transaction", False)])
+def test_says_where_tests_would_run_on_the_real_database(strategy: str, dangerous: bool) -> None:
+    """A native pool in front of a pooler stays connected to it (docs/django.md)."""
+    direct = {**ALIAS, "strategy": "direct", "PORT": 5432}
+    text = settings_file({"default": {**ALIAS, "strategy": strategy}, "default_direct": direct})
+    assert ("RUN ON THE REAL DATABASE" in text) is dangerous
+
+
 @pytest.mark.parametrize("strategy", EXPECTED)
 @pytest.mark.parametrize("interface", ["asgi", "gevent"])
 def test_threads_that_end_with_a_request_keep_nothing(strategy: str, interface: str) -> None:
