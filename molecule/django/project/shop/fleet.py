@@ -25,6 +25,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
 django.setup()
 
+from django.core.management import call_command
 from django.db import connections
 
 from shop.connections import client, query
@@ -203,6 +204,7 @@ class Load:
 def main(alias, groups, workers, threads, seconds, think, deploy=False, warm_up=0.0):
     """Run the fleet by an alias; phases `steady` and, with a deploy, `overlap` and `after`."""
     result = {}
+    call_command("migrate", "shop", database="direct", verbosity=0)
     with tempfile.TemporaryDirectory() as scratch, client("direct") as sampler:
         query(sampler, "SELECT 1")  # before the fleet takes all that there is
         fleet = [Group(number, workers, threads, scratch) for number in range(groups)]
