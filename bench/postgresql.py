@@ -1,70 +1,56 @@
 #!/usr/bin/env python
-"""How long the role postgresql takes on a server that is there: seconds of each run, with one role and with 200.
+"""How long the role postgresql takes on a server that is there: with one role and with 200, first and second run.
 
-    molecule create -s postgresql && molecule converge -s postgresql
-    bench/postgresql.py [HOST]          default: pooling-postgresql-trixie, a container of that scenario
-
-Each number is the wall clock of a whole ansible-playbook run on one host, start of Ansible included. The roles are removed
-in the end.
+Run it as lab/setup.sh sets the tools up: . lab/setup.sh && setup_tools && setup_lab trixie && bench/postgresql.py [SUITE]
+Each number is the wall clock of a whole ansible-playbook run, start of Ansible included. The host is a container of its own,
+and gone afterwards.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import subprocess
 import sys
-import time
-from pathlib import Path
+from typing import Any
 
-TOP = Path(__file__).resolve().parents[1]
-PLAYBOOK = TOP / "molecule/postgresql/converge.yml"
+from host import converge, host
+
+NAME = "pooling-bench-postgresql"
+ROLE = "djangoops.pooling.postgresql"
 MANY = 200
+SERVER: dict[str, Any] = {
+    "postgresql_settings": {
+        "max_connections": 300,
+        "listen_addresses": "*",
+        "password_encryption": "scram-sha-256",
+    },
+    "postgresql_databases": {"app": {"owner": "user0"}},
+    "postgresql_hba": [
+        {
+            "type": "host",
+            "databases": ["app"],
+            "users": ["user0"],
+            "address": "192.0.2.0/24",
+            "method": "scram-sha-256",
+        }
+    ],
+}
 
 
-def run(host: str, users: dict[str, dict[str, object]]) -> tuple[float, int]:
-    """Run the role with these users; returns seconds and the number of changes."""
-    variables = {
-        "postgresql_users": users,
-        "postgresql_databases": {},
-        "postgresql_auth_query": {},
+def users(count: int) -> dict[str, Any]:
+    """So many login roles with passwords."""
+    return {
+        f"user{number}": {"password": f"password {number}", "connection_limit": 1} for number in range(count)
     }
-    begin = time.perf_counter()
-    done = subprocess.run(
-        [
-            "ansible-playbook",
-            "-i",
-            f"{host},",
-            "-c",
-            "community.docker.docker",
-            str(PLAYBOOK),
-            "-e",
-            json.dumps(variables),
-        ],
-        env={**os.environ, "ANSIBLE_PIPELINING": "true", "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    seconds = time.perf_counter() - begin
-    changed = re.search(r"changed=(\d+)", done.stdout)
-    if done.returncode or not changed:
-        raise SystemExit(done.stdout + done.stderr)
-    return seconds, int(changed[1])
 
 
 def main() -> None:
-    host = sys.argv[1] if len(sys.argv) > 1 else "pooling-postgresql-trixie"
-    for count in (1, MANY):
-        users: dict[str, dict[str, object]] = {
-            f"bench_{n}": {"password": f"password of {n}", "connection_limit": 2} for n in range(count)
-        }
-        for label in ("first", "second"):
-            seconds, changed = run(host, users)
-            print(f"{count} role(s), {label} run: {seconds:.1f} s, {changed} change(s)")
-    seconds, _changed = run(host, {f"bench_{n}": {"state": "absent"} for n in range(MANY)})
-    print(f"{MANY} role(s), removed: {seconds:.1f} s")
+    suite = sys.argv[1] if len(sys.argv) > 1 else "trixie"
+    with host(NAME, suite):
+        # the server is there when the clock starts
+        converge(NAME, ROLE, {"postgresql_settings": SERVER["postgresql_settings"]})
+        for count in (1, MANY):
+            for run in ("first", "second"):
+                seconds, changed = converge(NAME, ROLE, SERVER | {"postgresql_users": users(count)})
+                print(f"{count} role(s), {run} run: {seconds:.1f} s, {changed} change(s)", flush=True)
 
 
 if __name__ == "__main__":
