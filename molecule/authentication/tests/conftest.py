@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
+import functools
 import io
 import json
 import os
@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 import testinfra
+from runs import Run, run
 from testinfra.host import Host
 
-INVENTORY = Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent
 PLAYBOOK = Path(__file__).parents[1] / "converge.yml"
 CERTIFICATES = "/etc/postgresql/tls"
 LOGINS = "/usr/local/lib/pooling-authentication/logins.py"
@@ -77,34 +77,6 @@ class Machine:
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """How a run of the playbook ended, and what it printed."""
-
-    code: int
-    output: str
-
-    @property
-    def words(self) -> str:
-        """The output with line breaks folded, as messages are wrapped."""
-        return " ".join(self.output.split())
-
-    def changed(self, machine: Machine) -> int:
-        """How many tasks changed something on a host."""
-        return int(re.findall(rf"{machine.name}\s+: ok=\d+\s+changed=(\d+)", self.output)[0])
-
-
-def playbook(*arguments: str, **variables: object) -> Run:
-    """Run the playbook with options and extra variables, on all hosts."""
-    done = subprocess.run(
-        ["ansible-playbook", "-i", str(INVENTORY), str(PLAYBOOK), "-e", json.dumps(variables), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return Run(done.returncode, done.stdout + done.stderr)
-
-
 @pytest.fixture(scope="session")
 def certificates() -> Path:
     """Directory on this machine that the playbook reads certificates from."""
@@ -113,8 +85,8 @@ def certificates() -> Path:
 
 @pytest.fixture(scope="session")
 def run_playbook() -> Callable[..., Run]:
-    """The function playbook."""
-    return playbook
+    """Run the playbook with options and extra variables, on all hosts."""
+    return functools.partial(run, PLAYBOOK)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SUITES, Machine, Run
+from conftest import SUITES, Machine
+from runs import Run
 
 # variable -> value on the host that the case is tried on, and what the message has
 CASES: list[tuple[dict[str, Any], tuple[str, ...]]] = [

@@ -16,61 +16,34 @@ from typing import Any
 
 import pytest
 import testinfra
+from runs import Run, run
 from testinfra.host import Host
 from testinfra.utils.ansible_runner import AnsibleRunner
 
-HERE = Path(__file__).parent
-INVENTORY = Path(os.environ["MOLECULE_INVENTORY_FILE"])
-RUNNER = AnsibleRunner(str(INVENTORY))
+PLAYBOOK = Path(__file__).parents[1] / "converge.yml"
+RUNNER = AnsibleRunner(os.environ["MOLECULE_INVENTORY_FILE"])
 HOSTS: list[str] = RUNNER.get_hosts("pooler")
 VARIABLES: dict[str, Any] = RUNNER.get_variables(HOSTS[0])
 PYTHON = "/opt/django/bin/python"
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """How a run of the playbook ended, and what it printed."""
-
-    code: int
-    output: str
-
-    @property
-    def words(self) -> str:
-        """The output with line breaks folded, as messages are wrapped."""
-        return " ".join(self.output.split())
-
-
-def command(*options: str, **variables: Any) -> list[str]:
-    """Command line of a run; settings are laid over those of the inventory, the rest replaces them."""
+def play(*options: str, **variables: Any) -> Run:
+    """Run the playbook; settings are laid over those of the inventory, other variables replace them."""
     if "pgbouncer_settings" in variables:
         variables["pgbouncer_settings"] = VARIABLES["pgbouncer_settings"] | variables["pgbouncer_settings"]
-    return [
-        "ansible-playbook",
-        "-i",
-        str(INVENTORY),
-        str(HERE.parent / "converge.yml"),
-        "-e",
-        json.dumps(variables),
-        *options,
-    ]
-
-
-def play(*options: str, **variables: Any) -> Run:
-    """Run the playbook with extra variables."""
-    done = subprocess.run(command(*options, **variables), capture_output=True, text=True, check=False)
-    return Run(done.returncode, done.stdout + done.stderr)
+    return run(PLAYBOOK, *options, **variables)
 
 
 @pytest.fixture(scope="session")
 def playbook() -> Callable[..., Run]:
     """Run the playbook, which has to go well."""
 
-    def run(*options: str, **variables: Any) -> Run:
+    def start(*options: str, **variables: Any) -> Run:
         result = play(*options, **variables)
         assert result.code == 0, result.output
         return result
 
-    return run
+    return start
 
 
 @dataclasses.dataclass(frozen=True)

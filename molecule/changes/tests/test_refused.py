@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import HOSTS, POOLERS, Pooler, Run, command, load, play
+from conftest import HOSTS, PLAYBOOK, POOLERS, Pooler, load, play
+from runs import Run, kill
 from test_changes import assert_undisturbed
 
 Playbook = Callable[..., Run]
@@ -62,7 +63,7 @@ def test_what_does_not_start_is_taken_back(playbook: Playbook) -> None:
         state = each.state()
         assert state["pid"] and {**state, "pid": 0} == {**before[each.name], "pid": 0}, each.name
         assert each.login("app", "app") == ""
-    assert playbook().words.count("changed=0") == len(POOLERS)
+    assert playbook().changed == dict.fromkeys(HOSTS, 0)
 
 
 def test_a_port_in_use_stops_the_play_at_the_first_host(playbook: Playbook) -> None:
@@ -81,7 +82,7 @@ def test_a_port_in_use_stops_the_play_at_the_first_host(playbook: Playbook) -> N
         state, pid = each.state(), before[each.name]["pid"]
         assert {**state, "pid": pid} == before[each.name], each.name
         assert (state["pid"] == pid) == (each is not first), each.name
-    assert playbook().words.count("changed=0") == len(POOLERS)
+    assert playbook().changed == dict.fromkeys(HOSTS, 0)
 
 
 def kill_when(condition: str) -> str:
@@ -150,21 +151,13 @@ def test_a_killed_run_before_one_that_cannot_go_on(playbook: Playbook) -> None:
     assert run.code != 0 and "The files from before are back and in effect" in run.words, run.output
     assert set(sizes().values()) == {("4", "4")}
     assert not any(unfinished(each) for each in POOLERS)
-    assert playbook().words.count("changed=0") == len(POOLERS)
+    assert playbook().changed == dict.fromkeys(HOSTS, 0)
 
 
 def test_the_controller_is_killed_between_two_tasks(playbook: Playbook) -> None:
     """A run whose controller is gone when its last task begins, and the same again at once."""
     changed = {"pgbouncer_databases": {"app": {"host": "127.0.0.1", "pool_size": 6}}}
-    process = subprocess.Popen(
-        command(**changed), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout
-    for line in process.stdout:
-        if line.startswith("TASK") and "Check, apply and prove" in line:
-            process.kill()
-            break
-    process.wait()
+    kill(PLAYBOOK, "Check, apply and prove", **changed)
     playbook(**changed)
     assert set(sizes().values()) == {("6", "6")}
     assert not any(unfinished(each) for each in POOLERS)

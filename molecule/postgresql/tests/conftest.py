@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
-import re
 import shlex
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,12 +12,12 @@ from typing import Any
 
 import pytest
 import testinfra
+from runs import Run, run
 from testinfra.host import Host
 from testinfra.utils.ansible_runner import AnsibleRunner
 
-INVENTORY = Path(os.environ["MOLECULE_INVENTORY_FILE"])
 PLAYBOOK = Path(__file__).resolve().parents[1] / "converge.yml"
-RUNNER = AnsibleRunner(str(INVENTORY))
+RUNNER = AnsibleRunner(os.environ["MOLECULE_INVENTORY_FILE"])
 HOSTS = sorted(name for name in RUNNER.get_hosts("all") if name.startswith("pooling-postgresql-"))
 # what each Debian installs
 VERSIONS = {"bookworm": "15", "trixie": "17", "forky": "18"}
@@ -32,68 +28,9 @@ LIMIT: int = VARIABLES["postgresql_users"]["web"]["connection_limit"]
 OWN_PORT, SECOND_PORT, STANDBY_PORT = 5432, 5433, 5434
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """How a run of the role ended."""
-
-    code: int
-    output: str
-
-    @property
-    def words(self) -> str:
-        """The output with line breaks folded, as messages are wrapped."""
-        return " ".join(self.output.split())
-
-    def changed(self) -> dict[str, int]:
-        """Host -> number of changes."""
-        return {
-            match[1]: int(match[2])
-            for match in re.finditer(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)", self.output, re.M)
-        }
-
-    def failed(self) -> set[str]:
-        """Hosts on which it failed."""
-        found = re.finditer(r"^(\S+)\s+: ok=\d+.*failed=([1-9]\d*)", self.output, re.M)
-        return {match[1] for match in found}
-
-
-def command(*arguments: str, **variables: object) -> list[str]:
-    """Command line of a run with extra variables."""
-    return [
-        "ansible-playbook",
-        "-i",
-        str(INVENTORY.parent),
-        str(PLAYBOOK),
-        "-e",
-        json.dumps(variables),
-        *arguments,
-    ]
-
-
-def play(*arguments: str, **variables: object) -> Run:
+def play(*arguments: str, **variables: Any) -> Run:
     """Run the role on all hosts."""
-    done = subprocess.run(
-        command(*arguments, **variables), capture_output=True, text=True, check=False, timeout=600
-    )
-    return Run(done.returncode, done.stdout + done.stderr)
-
-
-def killed_play(task: str, **variables: object) -> None:
-    """Run the role and kill it, with all its children, as soon as a task of the given name begins."""
-    process = subprocess.Popen(
-        command(**variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout
-    for line in process.stdout:
-        if line.startswith("TASK") and task in line:
-            os.killpg(process.pid, signal.SIGKILL)
-            break
-    process.wait()
-    assert process.returncode == -signal.SIGKILL, f"the run ended before the task {task}"
+    return run(PLAYBOOK, *arguments, **variables)
 
 
 def docker(name: str) -> Host:

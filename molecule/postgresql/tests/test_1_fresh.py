@@ -10,9 +10,8 @@ from conftest import (
     HOSTS,
     LIMIT,
     PASSWORD,
-    Run,
+    PLAYBOOK,
     docker,
-    killed_play,
     login,
     play,
     ran,
@@ -20,6 +19,7 @@ from conftest import (
     until,
     version_of,
 )
+from runs import Run, kill
 from testinfra.host import Host
 
 PGDG = "pooling-postgresql-trixie"
@@ -60,7 +60,7 @@ def check_mode() -> Run:
 def fresh(check_mode: Run) -> Run:
     """The role, killed after the installation and before the restart, and then once more."""
     assert check_mode.code == 0, check_mode.output
-    killed_play("Restart the cluster")
+    kill(PLAYBOOK, "Restart the cluster")
     return play("-v")
 
 
@@ -90,7 +90,7 @@ def test_second_run_changes_nothing(fresh: Run) -> None:
     assert fresh.code == 0, fresh.output
     run = play()
     assert run.code == 0, run.output
-    assert run.changed() == dict.fromkeys(HOSTS, 0), run.output
+    assert run.changed == dict.fromkeys(HOSTS, 0), run.output
 
 
 def test_settings_and_memory(host: Host) -> None:

@@ -65,7 +65,7 @@ def test_is_refused_and_nothing_changes(case: str) -> None:
     before = [state(docker(name)) for name in HOSTS]
     run = play(**variables)
     assert run.code != 0
-    assert run.failed() == set(HOSTS), run.output
+    assert run.failed == set(HOSTS), run.output
     for text in expected:
         assert text in run.words, run.output
     assert [state(docker(name)) for name in HOSTS] == before

@@ -91,7 +91,7 @@ def test_no_restart_unasked(before: dict[str, str], sessions: Sessions) -> None:
     """All that needs no restart is applied, the rest is pending and said; clients, data and files are kept."""
     clients = [sessions.open(name, "elder", "old", "archive", SECOND_PORT) for name in HOSTS]
     run = play(**existing())
-    assert run.failed() == set(HOSTS), run.output
+    assert run.failed == set(HOSTS), run.output
     assert "max_connections only change(s) with a restart of postgresql@" in run.words
     assert "would drop 1 session(s)" in run.words and "postgresql_restart_allowed=true" in run.words
     assert "its memory settings are left alone" in run.words
@@ -124,7 +124,7 @@ def test_alter_system_counts_more_and_is_named() -> None:
     for name in HOSTS:
         second(name, "ALTER SYSTEM SET work_mem = '7MB'")
     run = play(**existing(60))
-    assert run.failed() == set(HOSTS), run.output
+    assert run.failed == set(HOSTS), run.output
     assert "postgresql.auto.conf" in run.words and "ALTER SYSTEM RESET work_mem" in run.words
     for name in HOSTS:
         second(name, "ALTER SYSTEM RESET work_mem")
@@ -135,7 +135,7 @@ def test_server_that_does_not_start_gets_its_old_file_back() -> None:
     big = {"shared_buffers": "7TB", "work_mem": "6MB"}
     contents = [docker(name).file(ours(name)).content_string for name in HOSTS]
     run = play(**existing(postgresql_settings=big, postgresql_restart_allowed=True))
-    assert run.failed() == set(HOSTS), run.output
+    assert run.failed == set(HOSTS), run.output
     assert "previous files are back" in run.words
     assert [docker(name).file(ours(name)).content_string for name in HOSTS] == contents
     assert [second(name, "SHOW max_connections") for name in HOSTS] == ["60"] * len(HOSTS)
@@ -146,7 +146,7 @@ def test_server_that_is_down_is_not_started() -> None:
     for name in HOSTS:
         ran(docker(name), f"systemctl stop postgresql@{version_of(name)}-second")
     run = play(**existing(60))
-    assert run.failed() == set(HOSTS), run.output
+    assert run.failed == set(HOSTS), run.output
     assert "/second is down" in run.words and "systemctl start postgresql@" in run.words
     assert "database system is shut down" in run.words
     for name in HOSTS:
@@ -160,11 +160,11 @@ def test_standbys_are_raised_first() -> None:
         assert until(lambda name=name: second(name, STREAMING) == "1")  # type: ignore[misc]
 
     run = play(**existing(80, postgresql_restart_allowed=True))
-    assert run.failed() == set(HOSTS), run.output
+    assert run.failed == set(HOSTS), run.output
     assert "Raise it first on replica" in run.words and "postgresql_standby_order_kept=true" in run.words
 
     run = play(**existing(80, STANDBY_PORT, postgresql_restart_allowed=True))
-    assert run.failed() == set(HOSTS), run.output
+    assert run.failed == set(HOSTS), run.output
     assert "This server is a standby: roles and databases come from its primary" in run.words
 
     nothing: dict[str, Any] = {

@@ -7,7 +7,8 @@ import subprocess
 from typing import Any
 
 import pytest
-from conftest import HOSTS, SECOND_PORT, Run, docker, login, play, ran, sql
+from conftest import HOSTS, SECOND_PORT, docker, login, play, ran, sql
+from runs import Run
 
 ADMIN = "the provider's"
 WEB, JOBS = "web's own", "jobs' own"
@@ -96,7 +97,7 @@ def test_verifiers_are_known_without_being_read(first: Run) -> None:
     before = {name: verifier(name, "m_web") for name in HOSTS}
     run = play("-v", **managed(postgresql_secure_logging=False))
     assert run.code == 0, run.output
-    assert run.changed() == dict.fromkeys(HOSTS, 0), run.output
+    assert run.changed == dict.fromkeys(HOSTS, 0), run.output
     assert {name: verifier(name, "m_web") for name in HOSTS} == before
     assert all(value in run.words for value in before.values())
     assert before[HOSTS[0]].split("$")[1] != verifier(HOSTS[0], "m_jobs").split("$")[1]
@@ -109,10 +110,10 @@ def test_verifiers_are_known_without_being_read(first: Run) -> None:
 def test_what_cannot_be_is_refused(first: Run) -> None:
     """A limit that the server does not have, and a function that nobody may make there."""
     run = play(**managed(postgresql_expected_sessions={"roles": {"m_web": 90}}))
-    assert run.failed() == set(HOSTS), run.output
+    assert run.failed == set(HOSTS), run.output
     assert "> max_connections 80" in run.words
     run = play(**managed(postgresql_auth_query={"user": "a", "password": "b", "databases": ["app"]}))
-    assert run.failed() == set(HOSTS), run.output
+    assert run.failed == set(HOSTS), run.output
     assert "a managed server has none" in run.words
 
 

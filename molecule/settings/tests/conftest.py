@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import testinfra
+from runs import Run, run
 from testinfra.host import Host
 from testinfra.utils.ansible_runner import AnsibleRunner
 
-MOLECULE_FILE = os.environ["MOLECULE_INVENTORY_FILE"]
-HOSTS: list[str] = sorted(AnsibleRunner(MOLECULE_FILE).get_hosts("all"))
+HOSTS: list[str] = sorted(AnsibleRunner(os.environ["MOLECULE_INVENTORY_FILE"]).get_hosts("all"))
 SCENARIO = Path(__file__).resolve().parents[1]
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """How a run of the playbook ended, and what it printed."""
-
-    code: int
-    output: str
-
-    @property
-    def words(self) -> str:
-        """The output with line breaks folded, as messages are wrapped."""
-        return " ".join(self.output.split())
-
-    @property
-    def changed(self) -> list[int]:
-        """How many tasks changed something, for each host."""
-        recap = [line for line in self.output.splitlines() if " changed=" in line]
-        return [int(line.split("changed=")[1].split()[0]) for line in recap]
 
 
 @pytest.fixture(scope="session")
 def role() -> Callable[..., Run]:
     """Run the role with options and variables on all hosts; without companions, whose files cost seconds."""
 
-    def run(*arguments: str, playbook: str = "converge.yml", **variables: Any) -> Run:
-        command = ["ansible-playbook", "-i", str(Path(MOLECULE_FILE).parent), str(SCENARIO / playbook)]
-        variables = {"django_settings_companions": False, **variables}
-        done = subprocess.run(
-            [*command, "-e", json.dumps(variables), *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=900,
-        )
-        return Run(done.returncode, done.stdout + done.stderr)
+    def start(*arguments: str, playbook: str = "converge.yml", **variables: Any) -> Run:
+        return run(SCENARIO / playbook, *arguments, **{"django_settings_companions": False, **variables})
 
-    return run
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import json
 import os
 import shlex
-import signal
-import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import testinfra
+from runs import Run, kill, run
 from testinfra.host import Host
 from testinfra.utils.ansible_runner import AnsibleRunner
 
-INVENTORY = os.path.dirname(os.environ["MOLECULE_INVENTORY_FILE"])
+SITE = "djangoops.pooling.site"
 RUNNER = AnsibleRunner(os.environ["MOLECULE_INVENTORY_FILE"])
 PASSWORD: str = RUNNER.get_variables(RUNNER.get_hosts()[0])["pooling_users"]["app"]["password"]
 # a program on an app host that has the generated settings and psycopg
@@ -114,72 +113,20 @@ def login(app: Host, pooler: Host) -> Callable[[str], str]:
     return run
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """How a run of a playbook ended, and what it printed."""
-
-    code: int
-    output: str
-
-    @property
-    def words(self) -> str:
-        """The output with line breaks folded, as messages are wrapped."""
-        return " ".join(self.output.split())
-
-
-def command(*arguments: str, name: str = "djangoops.pooling.site", **variables: object) -> list[str]:
-    """Command line of a run with extra variables."""
-    return ["ansible-playbook", "-i", INVENTORY, name, "-e", json.dumps(variables), *arguments]
-
-
-# Molecule forces colours; what a run prints is read here
-ENVIRONMENT = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
-
-
 @pytest.fixture(scope="session")
 def playbook() -> Callable[..., Run]:
-    """Run a playbook with options and extra variables; environment adds to the environment."""
+    """Run a playbook with options and extra variables."""
 
-    def run(
-        *arguments: str,
-        name: str = "djangoops.pooling.site",
-        environment: dict[str, str] | None = None,
-        **variables: object,
-    ) -> Run:
-        done = subprocess.run(
-            command(*arguments, name=name, **variables),
-            env=ENVIRONMENT | (environment or {}),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Run(done.returncode, done.stdout + done.stderr)
+    def start(*arguments: str, name: str = SITE, **variables: Any) -> Run:
+        return run(name, *arguments, **variables)
 
-    return run
+    return start
 
 
 @pytest.fixture(scope="session")
 def killed_playbook() -> Callable[..., None]:
-    """Run the playbook and kill it, with all its children, as soon as a task of the given name begins."""
-
-    def run(task: str, **variables: object) -> None:
-        process = subprocess.Popen(
-            command(**variables),
-            env=ENVIRONMENT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
-        assert process.stdout
-        for line in process.stdout:
-            if line.startswith("TASK") and task in line:
-                os.killpg(process.pid, signal.SIGKILL)
-                break
-        process.wait()
-        assert process.returncode == -signal.SIGKILL, f"the run ended before the task {task}"
-
-    return run
+    """Run the playbook site and kill it as soon as a task of the given name begins."""
+    return functools.partial(kill, SITE)
 
 
 # every file with its time, mode and owner, and what is in it; every service with its process and its last reload. The time

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from conftest import Run
+from runs import Run
 from testinfra.host import Host
 
 POOL = {"name": "app", "database": "app", "user": "app"}
