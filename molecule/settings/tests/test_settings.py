@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import HOSTS, Run
+from conftest import HOSTS
+from runs import Run
 
 Role = Callable[..., Run]
 Everywhere = Callable[[str], list[str]]
@@ -41,6 +46,9 @@ print(json.dumps([connections[alias].settings_dict["PASSWORD"] for alias in DATA
 def _written(role: Role, everywhere: Everywhere) -> None:
     """As after the first run, also when the tests are run again."""
     everywhere(f"rm -rf {DIRECTORY} /root/reloads")
+    foreseen = role("--check", "--diff", django_settings_companions=True)
+    assert foreseen.code == 0, foreseen.output
+    everywhere(f"! [ -e {DIRECTORY} ]")
     first = role(django_settings_companions=True)
     assert first.code == 0, first.output
 
@@ -54,12 +62,16 @@ def test_django_imports_what_is_written(everywhere: Everywhere) -> None:
     assert modes == ["755 root\n644 root"] * len(HOSTS)
 
 
+def test_a_second_run_changes_nothing(role: Role) -> None:
+    assert role(django_settings_companions=True).changed == dict.fromkeys(HOSTS, 0)
+
+
 def test_the_application_is_reloaded_by_changes_alone(role: Role, everywhere: Everywhere) -> None:
     """Once by the first run and never by the second; by a change; and when the run of a change did not come so far."""
     assert everywhere("wc -l </root/reloads") == ["1"] * len(HOSTS)
     changed = role(django_settings_databases={"default": NAMED})
     assert changed.code == 0, changed.output
-    assert changed.changed == [3] * len(HOSTS)
+    assert changed.changed == dict.fromkeys(HOSTS, 3)
     assert everywhere("wc -l </root/reloads") == ["2"] * len(HOSTS)
     failed = role(
         django_settings_databases={"default": {**NAMED, "HOST": "other"}},
@@ -67,7 +79,7 @@ def test_the_application_is_reloaded_by_changes_alone(role: Role, everywhere: Ev
     )
     assert failed.code != 0 and "Reload the application" in failed.words
     again = role(django_settings_databases={"default": {**NAMED, "HOST": "other"}})
-    assert again.changed == [2] * len(HOSTS), again.output
+    assert again.changed == dict.fromkeys(HOSTS, 2), again.output
     assert everywhere("wc -l </root/reloads") == ["3"] * len(HOSTS)
 
 
@@ -87,7 +99,7 @@ def test_a_password_with_every_printable_character(role: Role, everywhere: Every
     assert everywhere(f"cd {DIRECTORY}; stat -c %a pooling_databases.py .pooling_databases.py.loaded") == [
         "640\n640"
     ] * len(HOSTS)
-    assert role(**variables).changed == [0] * len(HOSTS)
+    assert role(**variables).changed == dict.fromkeys(HOSTS, 0)
 
 
 def test_lines_with_urls(role: Role, everywhere: Everywhere) -> None:
@@ -177,8 +189,8 @@ def test_a_file_is_taken_over_when_told_to(role: Role, everywhere: Everywhere) -
         "django_settings_path": f"{DIRECTORY}/mine.py",
         "django_settings_reload_command": "",
     }
-    assert role(**variables, django_settings_take_over=True).changed == [1] * len(HOSTS)
-    assert role(**variables).changed == [0] * len(HOSTS)
+    assert role(**variables, django_settings_take_over=True).changed == dict.fromkeys(HOSTS, 1)
+    assert role(**variables).changed == dict.fromkeys(HOSTS, 0)
     assert everywhere(f"grep -c MINE {DIRECTORY}/mine.py || true") == ["0"] * len(HOSTS)
 
 
@@ -191,3 +203,29 @@ def test_what_check_mode_foresees(role: Role, everywhere: Everywhere) -> None:
     assert foreseen.code == 0, foreseen.output
     assert "elsewhere" in foreseen.output
     assert everywhere(STATE) == before
+
+
+def test_on_the_controller(role: Role, tmp_path: Path) -> None:
+    """Without another user's rights, in a directory that is not there yet."""
+    path = tmp_path / "project" / "pooling_databases.py"
+    variables: dict[str, Any] = {
+        "django_settings_path": str(path),
+        "django_settings_owner": path.parents[1].owner(),
+        "django_settings_group": path.parents[1].group(),
+        "django_settings_python": sys.executable,
+        "django_settings_reload_command": "",
+        "django_settings_databases": {"default": NAMED},
+    }
+    first = role(playbook="controller.yml", **variables)
+    assert first.changed == {"localhost": 2}, first.output
+    program = "from pooling_databases import DATABASES; print(DATABASES['default']['PORT'])"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=path.parent,
+        env={**os.environ, "APP_DB_PASSWORD": "x"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "6432"
+    assert role(playbook="controller.yml", **variables).changed == {"localhost": 0}
