@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import companions_project  # noqa: F401  # sets Django up, before what needs it
@@ -30,6 +34,26 @@ SETTINGS = {
     "CONN_HEALTH_CHECKS": True,
     "DISABLE_SERVER_SIDE_CURSORS": True,
 }
+
+
+def test_pip_installs_the_package(tmp_path: Path) -> None:
+    shutil.copytree(PACKAGE.parent, tmp_path / "source", ignore=shutil.ignore_patterns("__pycache__"))
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--target",
+        str(tmp_path / "site"),
+    ]
+    subprocess.run([*install, str(tmp_path / "source")], check=True)
+    program = "import djangoops_pooling.management.commands.reconnect; print(djangoops_pooling.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path / "site", check=True, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == str(tmp_path / "site/djangoops_pooling/__init__.py")
 
 
 def test_the_role_and_pip_take_every_file() -> None:
