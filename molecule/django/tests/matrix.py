@@ -76,9 +76,9 @@ def _lived_through() -> dict[Environment, Seen]:
             assert not any(message for seen in before.values() for message in seen.values()), before
             with _short_timeouts() if event == "idle" else _nothing():
                 on_all_hosts(happens)
-                for environment, process in processes.items():
-                    for alias, message in process.visit().items():
-                        result[environment][alias][event] = message
+            for environment, process in processes.items():
+                for alias, message in process.visit().items():
+                    result[environment][alias][event] = message
     finally:
         for process in processes.values():
             process.process.kill()

@@ -205,6 +205,7 @@ def main(alias, groups, workers, threads, seconds, think, deploy=False, warm_up=
     """Run the fleet by an alias; phases `steady` and, with a deploy, `overlap` and `after`."""
     result = {}
     call_command("migrate", "shop", database="direct", verbosity=0)
+    connections.close_all()  # what the migration has opened is none of the fleet's
     with tempfile.TemporaryDirectory() as scratch, client("direct") as sampler:
         query(sampler, "SELECT 1")  # before the fleet takes all that there is
         fleet = [Group(number, workers, threads, scratch) for number in range(groups)]
