@@ -94,54 +94,55 @@ NOT_THERE = {
 }
 
 
-def refused(
-    playbook: Callable[..., Run],
-    state: Callable[[], list[str]],
-    variables: dict[str, Any],
-    expected: tuple[str, ...],
-) -> None:
-    """The run fails and says why; files, services and roles of all hosts are as they were."""
-    before = state()
-    run = playbook(**variables)
-    assert run.code != 0, run.output
-    for text in expected:
-        assert text in run.words, run.output
-    assert state() == before
+Refuse = Callable[[dict[str, Any], tuple[str, ...]], None]
 
 
-def test_state_sees_what_the_roles_write(state: Callable[[], list[str]]) -> None:
+@pytest.fixture(scope="module")
+def before(state: Callable[[], list[str]]) -> list[str]:
+    """Files, services and roles of all hosts as none of the runs below may leave them otherwise."""
+    return state()
+
+
+@pytest.fixture
+def refused(playbook: Callable[..., Run], state: Callable[[], list[str]], before: list[str]) -> Refuse:
+    """Run with variables: it fails and says why, and all is as it was."""
+
+    def start(variables: dict[str, Any], expected: tuple[str, ...]) -> None:
+        run = playbook(**variables)
+        assert run.code != 0, run.output
+        for text in expected:
+            assert text in run.words, run.output
+        assert state() == before
+
+    return start
+
+
+def test_state_sees_what_the_roles_write(before: list[str]) -> None:
     """What is compared below contains what a run could change."""
     for known in ("pg_hba.conf", "pgbouncer.ini", "pooling_databases.py", "Id=pgbouncer", "SCRAM-SHA-256"):
-        assert any(known in line for line in state()), known
+        assert any(known in line for line in before), known
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_is_refused_and_nothing_changes(
-    case: str, playbook: Callable[..., Run], state: Callable[[], list[str]]
-) -> None:
+def test_is_refused_and_nothing_changes(case: str, refused: Refuse) -> None:
     """Input that cannot work."""
-    refused(playbook, state, *REFUSED[case])
+    refused(*REFUSED[case])
 
 
-def test_setting_that_the_version_does_not_have(
-    playbook: Callable[..., Run], state: Callable[[], list[str]], pooler: Host
-) -> None:
+def test_setting_that_the_version_does_not_have(refused: Refuse, pooler: Host) -> None:
     """A key that PgBouncer has in another version than the installed one."""
     installed = pooler.run("pgbouncer --version").stdout.split()[1]
     key, version = NOT_THERE[installed.rpartition(".")[0]]
-    refused(
-        playbook,
-        state,
-        {"pooling_pgbouncer_settings": {key: 5}},
-        (f"pgbouncer_settings.{key}", version, installed),
-    )
+    refused({"pooling_pgbouncer_settings": {key: 5}}, (f"pgbouncer_settings.{key}", version, installed))
 
 
 def test_setting_of_a_killed_run_is_put_back(
-    killed_playbook: Callable[..., None], playbook: Callable[..., Run], state: Callable[[], list[str]]
+    killed_playbook: Callable[..., None],
+    playbook: Callable[..., Run],
+    state: Callable[[], list[str]],
+    before: list[str],
 ) -> None:
     """Killed between writing and checking, the next run begins with the files as they were."""
-    before = state()
     killed_playbook("Have the server read them", pooling_postgresql_settings={"work_mem": "8MB"})
     assert state() != before
     run = playbook()
