@@ -16,6 +16,7 @@ INVENTORY = str(Path(os.environ["MOLECULE_INVENTORY_FILE"]).parent)
 # Molecule forces colours; what a run prints is read here
 ENVIRONMENT = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
 SECONDS = 900
+REFUSALS = Path(__file__).with_name("refusals.yml")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,39 @@ def run(
         timeout=SECONDS,
     )
     return Run(done.returncode, done.stdout + done.stderr)
+
+
+def refused(
+    role: str,
+    cases: dict[str, tuple[dict[str, Any], tuple[str, ...]]],
+    otherwise: dict[str, Any],
+    hosts: list[str],
+    directory: Path,
+) -> None:
+    """Give a role one bad input after another: each host refuses each of them and says the words.
+
+    otherwise has all variables of all cases, as they are in those that do not name them.
+    """
+    chosen = {name: f"{{{{ case.value.{name} | default(refusals_otherwise.{name}) }}}}" for name in otherwise}
+    done = run(
+        REFUSALS,
+        refusals_role=role,
+        refusals_cases={name: variables for name, (variables, _words) in cases.items()},
+        refusals_otherwise=otherwise,
+        refusals_directory=str(directory),
+        **chosen,
+    )
+    assert done.code == 0, done.output
+    for host in hosts:
+        said = json.loads((directory / f"{host}.json").read_text(encoding="utf-8"))
+        for name, (_variables, words) in cases.items():
+            message = _message(said[name])
+            assert [word for word in words if word not in message] == [], f"{host}, {name}: {message}"
+
+
+def _message(result: dict[str, Any]) -> str:
+    messages = (str(each.get("msg", "")) for each in (result, *result.get("results", [])))
+    return " ".join(" ".join(messages).split())
 
 
 def kill(playbook: str | Path, task: str, **variables: Any) -> None:

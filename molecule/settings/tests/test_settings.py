@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import HOSTS
-from runs import Run
+from runs import Run, refused
 
 Role = Callable[..., Run]
 Everywhere = Callable[[str], list[str]]
@@ -118,67 +118,70 @@ def test_lines_with_urls(role: Role, everywhere: Everywhere) -> None:
 
 
 REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "an unknown version": ({"version": "3.2"}, ("django_settings_version", "3.2", "4.2, 5.0")),
+    "an unknown version": (
+        {"django_settings_version": "3.2"},
+        ("django_settings_version", "3.2", "4.2, 5.0"),
+    ),
     "another version than the host's": (
-        {"version": "4.2"},
+        {"django_settings_version": "4.2"},
         ("django_settings_version is 4.2, and /opt/django/bin/python has Django", "django_settings_python"),
     ),
     "an unknown engine": (
-        {"databases": {"default": {**NAMED, "ENGINE": "django.db.backends.mysql"}}},
+        {"django_settings_databases": {"default": {**NAMED, "ENGINE": "django.db.backends.mysql"}}},
         ("django_settings_databases.default.ENGINE", "django.db.backends.postgresql"),
     ),
     "psycopg2 where Django takes 3": (
-        {"psycopg": 2},
+        {"django_settings_psycopg": 2},
         ("django_settings_psycopg is 2, and Django takes psycopg 3 here",),
     ),
     "a library that the host does not have": (
-        {"databases": {"default": {**NAMED, "strategy": "dj_db_conn_pool"}}},
+        {"django_settings_databases": {"default": {**NAMED, "strategy": "dj_db_conn_pool"}}},
         ("alias 'default'", "dj_db_conn_pool.backends.postgresql"),
     ),
     "psycopg without its pool": (
-        {"databases": {"default": {**NAMED, "strategy": "hybrid"}}},
+        {"django_settings_databases": {"default": {**NAMED, "strategy": "hybrid"}}},
         ("alias 'default'", "Did you install psycopg[pool]?", "/opt/django/bin/python"),
     ),
     "a combination that cannot work": (
-        {"databases": {"default": {**NAMED, "strategy": "hybrid", "CONN_MAX_AGE": 60}}},
+        {"django_settings_databases": {"default": {**NAMED, "strategy": "hybrid", "CONN_MAX_AGE": 60}}},
         ("django_settings_databases.default.CONN_MAX_AGE: 60", "exclude each other", "set CONN_MAX_AGE to 0"),
     ),
     "a Python that is not there": (
-        {"python": "/opt/nothing/bin/python"},
+        {"django_settings_python": "/opt/nothing/bin/python"},
         ("django_settings_python: /opt/nothing/bin/python does not run here",),
     ),
     "a directory that nobody can write to": (
-        {"path": "/proc/sys/pooling_databases.py"},
+        {"django_settings_path": "/proc/sys/pooling_databases.py"},
         ("django_settings_path", "/proc/sys", "cannot be written to"),
     ),
     "a path that is a directory": (
-        {"path": f"{DIRECTORY}/directory.py"},
+        {"django_settings_path": f"{DIRECTORY}/directory.py"},
         ("django_settings_path", "is there and is no file"),
     ),
     "a name that Python cannot import": (
-        {"path": f"{DIRECTORY}/my-databases.py"},
+        {"django_settings_path": f"{DIRECTORY}/my-databases.py"},
         ("django_settings_path", "cannot be imported"),
     ),
     "a file of somebody else": (
-        {"path": f"{DIRECTORY}/mine.py"},
+        {"django_settings_path": f"{DIRECTORY}/mine.py"},
         (f"{DIRECTORY}/mine.py is a file that this role has not written", "django_settings_take_over"),
     ),
 }
+# as they are where a case does not name them
+OTHERWISE = {
+    "django_settings_databases": {"default": NAMED},
+    "django_settings_version": "",
+    "django_settings_psycopg": 3,
+    "django_settings_python": "/opt/django/bin/python",
+    "django_settings_path": f"{DIRECTORY}/pooling_databases.py",
+    "django_settings_companions": False,
+}
 
 
-def test_bad_input_is_refused_before_anything_changes(role: Role, everywhere: Everywhere) -> None:
+def test_bad_input_is_refused_before_anything_changes(everywhere: Everywhere, tmp_path: Path) -> None:
     everywhere(f"mkdir -p {DIRECTORY}/directory.py; echo 'MINE = 1' >{DIRECTORY}/mine.py")
     before = everywhere(STATE)
-    cases = {name: variables for name, (variables, _words) in REFUSED.items()}
-    done = role(playbook="refusals.yml", cases=cases, good={"default": NAMED})
-    assert done.code == 0, done.output
-    # YAML, as Ansible shows it, doubles a quote
-    _, *said = done.words.replace("''", "'").split("CASE ")
-    for name, (_variables, words) in REFUSED.items():
-        mine = [text for text in said if text.startswith(f"{name} END ")]
-        assert len(mine) == len(HOSTS), name
-        for text in mine:
-            assert [word for word in words if word not in text] == [], text
+    refused("djangoops.pooling.django_settings", REFUSED, OTHERWISE, HOSTS, tmp_path)
     assert everywhere(STATE) == before
 
 
