@@ -19,8 +19,8 @@ description:
   - V(pooling_pgbouncer_settings) and V(pooling_postgresql_settings) of a host are laid over the plan's; a setting that the
     plan stands on is refused there.
   - Addresses are those of V(pooling_address) of a host, else V(ansible_host), else its name in the inventory.
-    PostgreSQL lets the hosts in
-    that connect to it, by their addresses in the facts or, if declared, V(pooling_client_addresses).
+    PostgreSQL lets the hosts in that connect to it, by their addresses in the facts or, if declared,
+    V(pooling_client_addresses).
   - V(pooling_auth_type) of the database and pooler hosts is V(scram-sha-256) or, for servers that still store md5 hashes,
     V(md5), which takes both.
 positional: fleet, host, groups, hostvars
