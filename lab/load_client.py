@@ -53,7 +53,7 @@ def request(alias: str, number: int) -> None:
     with transaction.atomic(using=alias):
         Visit.objects.using(alias).create(page=number % 50)
         Visit.objects.using(alias).filter(page=number % 50).order_by("-id").first()
-        Visit.objects.using(alias).order_by("-id").values_list("page", flat=True)[:10]
+        list(Visit.objects.using(alias).order_by("-id").values_list("page", flat=True)[:10])
 
 
 class Client(threading.Thread):

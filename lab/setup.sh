@@ -45,6 +45,13 @@ setup_collections() {
     fi
 }
 
-setup_tools() { setup_python && setup_collections; }
+# not joined by &&, within which set -e does not count: what fails halfway would be taken for done
+setup_tools() {
+    setup_python
+    setup_collections
+}
 
-setup_lab() { "$top/lab/docker.sh" && "$top/lab/images/build.sh" "$@"; }
+setup_lab() {
+    "$top/lab/docker.sh"
+    "$top/lab/images/build.sh" "$@"
+}

@@ -43,7 +43,7 @@ wheels() {
     machine=$(uname -m)
     "$top/.venv/bin/pip" download -q --disable-pip-version-check --dest "$destination" --only-binary=:all: \
         --python-version "${python[$suite]}" --platform "manylinux2014_$machine" --platform "manylinux_2_17_$machine" \
-        --platform "manylinux_2_28_$machine" "${@:3}" 2>/dev/null
+        --platform "manylinux_2_28_$machine" "${@:3}" 2> >(grep -v WARNING >&2)
 }
 
 build() {
