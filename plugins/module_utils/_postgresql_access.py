@@ -107,9 +107,10 @@ def _secret_problems(path: str, user: Mapping[str, Any], *, optional: bool) -> P
     if given == ["verifier"]:
         if not isinstance(value, str) or secret_kind(value) == "plain":
             return [f"{path}: a verifier begins with SCRAM-SHA-256$ or md5, as in pg_authid.rolpassword."]
-    elif not isinstance(value, str) or not value or "\0" in value:
+    elif not isinstance(value, str) or not value or set(value) & set("\0\r\n"):
         return [
-            f"{path}: a password is a text of at least one character, in quotes if it looks like a number."
+            f"{path}: a password is a text of at least one character, in quotes if it looks like a number, and on one "
+            f"line; YAML's | adds a line break, >- does not."
         ]
     return []
 

@@ -16,6 +16,7 @@ etc=/etc/postgresql/{version}/second
 echo "log_line_prefix = '%m operator '" >$etc/conf.d/10-operator.conf
 echo "shared_buffers = 32MB" >>$etc/postgresql.conf
 echo "host all elder 127.0.0.1/32 scram-sha-256 # the operator's" >>$etc/pg_hba.conf
+printf '# a stra\\337e in Latin-1\n' >>$etc/pg_hba.conf
 systemctl start postgresql@{version}-second
 cd / && runuser -u postgres -- psql -XqAt -p {port} <<SQL
 CREATE ROLE elder LOGIN PASSWORD 'old' CONNECTION LIMIT 50;
@@ -100,6 +101,7 @@ def test_no_restart_unasked(before: dict[str, str], sessions: Sessions) -> None:
         assert second(name, "SHOW max_connections") == "100"
         assert second(name, "SHOW work_mem") == "6MB"
         assert second(name, "SELECT name FROM pg_settings WHERE pending_restart") == "max_connections"
+        assert second(name, "SELECT datdba::regrole FROM pg_database WHERE datname = 'app'") == "app"
         assert operators_files(name) == before[name]
 
 
@@ -117,6 +119,38 @@ def test_restart_where_allowed(before: dict[str, str]) -> None:
         assert second(name, "SELECT rolconnlimit FROM pg_roles WHERE rolname = 'elder'") == "50"
         assert second(name, "SELECT has_database_privilege('elder', 'app', 'CONNECT')") == "t"
         assert operators_files(name) == before[name]
+
+
+def test_check_mode_foresees_what_is_not_there_yet() -> None:
+    """A new role that is granted something, and a role that goes with its database: nothing of it is tried on the server."""
+    more = existing(
+        60,
+        postgresql_users={
+            "app": {"password": PASSWORD, "connection_limit": 20},
+            "more": {"password": "more"},
+        },
+        postgresql_databases={"app": {"owner": "app", "readers": ["more"]}},
+        postgresql_auth_query={"user": "asker", "password": "asks", "databases": ["app"]},
+    )
+    gone = existing(
+        60, postgresql_users={"app": {"state": "absent"}}, postgresql_databases={"app": {"state": "absent"}}
+    )
+    for variables, said in ((more, "role more: created"), (gone, "role app: removed")):
+        run = play("--check", "--diff", **variables)
+        assert run.code == 0 and all(run.changed[name] for name in HOSTS), run.output
+        assert said in run.words, run.output
+    for name in HOSTS:
+        roles = "SELECT string_agg(rolname, ' ' ORDER BY rolname) FROM pg_roles WHERE oid >= 16384"
+        assert second(name, roles) == "app elder"
+        assert second(name, "SELECT count(*) FROM pg_database WHERE datname = 'app'") == "1"
+
+
+def test_server_that_lets_nobody_in_is_told() -> None:
+    """Although the question itself is hidden."""
+    run = play(**existing(60, postgresql_login_user="stranger"))
+    assert run.failed == set(HOSTS), run.output
+    assert "The server cannot be asked as stranger (postgresql_login_*)" in run.words, run.output
+    assert 'Peer authentication failed for user "stranger"' in run.words.replace('\\"', '"'), run.output
 
 
 def test_alter_system_counts_more_and_is_named() -> None:

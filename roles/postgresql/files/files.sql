@@ -1,7 +1,8 @@
 -- This role's settings and the client authentication rules as their files have them, how many of the settings count, whether
 -- a run that was killed has left copies, and whether the server has yet to read them or to restart for them, or refuses them.
-SELECT pg_catalog.pg_read_file(f.settings, 0, 10000000, true) AS settings,
-       pg_catalog.pg_read_file(f.rules, 0, 10000000, true) AS rules,
+-- As bytes, because a comment need not be in the database's encoding.
+SELECT encode(pg_catalog.pg_read_binary_file(f.settings, 0, 10000000, true), 'base64') AS settings,
+       encode(pg_catalog.pg_read_binary_file(f.rules, 0, 10000000, true), 'base64') AS rules,
        (SELECT count(*)::int FROM pg_catalog.pg_file_settings WHERE sourcefile = f.settings AND applied) AS counting,
        pg_catalog.pg_stat_file(f.settings || f.previous, true) IS NOT NULL
        OR pg_catalog.pg_stat_file(f.rules || f.previous, true) IS NOT NULL AS unfinished,

@@ -231,6 +231,7 @@ RULE = {"type": "host", "users": ["app"], "method": "scram-sha-256"}
         (({"app": {**GOOD, "verifier": VERIFIER}}, {}), "give either password or verifier"),
         (({"app": {"password": 12345}}, {}), "in quotes if it looks like a number"),
         (({"app": {"password": ""}}, {}), "at least one character"),
+        (({"app": {"password": "a\n"}}, {}), "YAML's | adds a line break"),
         (({"app": {"verifier": "plain"}}, {}), "begins with SCRAM-SHA-256$ or md5"),
         (({"app": {**GOOD, "conection_limit": 1}}, {}), "unknown key 'conection_limit'; known are"),
         (({"app": {**GOOD, "connection_limit": "5"}}, {}), "connection_limit: '5' is not a whole number"),
