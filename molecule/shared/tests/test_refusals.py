@@ -79,6 +79,11 @@ REFUSED: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("pooling_auth_type", "trust", "scram-sha-256"),
     ),
     "a user without a password": ({"pooling_users": {"app": {}}}, ("pooling_users", "app", "password")),
+    # with a change of the server, which comes later
+    "a Django that the app host does not have": (
+        {"pooling_django": {"version": "4.2"}, "pooling_postgresql_settings": {"work_mem": "8MB"}},
+        ("django_settings_version is 4.2", "has no Django"),
+    ),
     "a user that is not declared": (
         {"pooling_users": {"other": {"password": "x"}}},
         ("pooling_users", "app", "password"),
