@@ -95,6 +95,11 @@ def role_parameters(
         result["pgbouncer"]["settings"] = _with_own_settings(
             inventory, host, "pooling_pgbouncer_settings", result["pgbouncer"]["settings"]
         )
+        if "unix_socket_dir" in result["pgbouncer"]["settings"]:
+            raise ValueError(
+                f"host {host}: pooling_pgbouncer_settings.unix_socket_dir: Django and the proofs look in {SOCKET_DIR}; "
+                f"leave it out, or use the role pgbouncer in a playbook of your own"
+            )
     if "django_settings" in roles and host in inventory.hosts(inventory.app):
         local = "central" not in plan["instances"]
         poolers = [LOCALHOST] if local else [inventory.address(name) for name in inventory.poolers()]
@@ -120,12 +125,22 @@ def _verify(parameters: Mapping[str, Mapping[str, Any]], pools: list[dict[str, A
         },
         "pgbouncer_settings": pgbouncer.get("settings", {}),
         "pgbouncer_databases": pgbouncer.get("databases", {}),
+        "pgbouncer_processes": pgbouncer.get("processes", 0),
+        "pgbouncer_host": _listens_at(pgbouncer.get("settings", {})),
         "pgbouncer_logins": [
             {"database": entries[pool["name"]], "user": pool["user"]}
             for pool in pools
             if entries[pool["name"]] in pgbouncer.get("databases", {})
         ],
     }
+
+
+def _listens_at(settings: Mapping[str, Any]) -> str:
+    """Where PgBouncer can be reached if not everywhere: an address, the directory of its unix socket, or empty."""
+    addresses = [part.strip() for part in str(settings.get("listen_addr", "*")).split(",") if part.strip()]
+    if {"*", "0.0.0.0", "::"} & set(addresses):
+        return ""
+    return addresses[0] if addresses else SOCKET_DIR
 
 
 def entry_names(pools: Sequence[Mapping[str, Any]]) -> dict[str, str]:

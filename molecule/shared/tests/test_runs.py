@@ -47,27 +47,6 @@ def pool_size(console: Query) -> Callable[[], int]:
     return ask
 
 
-def test_plan_and_verify_see_what_somebody_changed(playbook: Playbook, console: Query) -> None:
-    """The playbook plan names what it would change on the running pooler, verify fails over it, and site undoes it.
-
-    No file differs: it is the running value that is compared.
-    """
-    changed = "query_wait_timeout: running 99, wanted 15"
-    console("SET query_wait_timeout = 99")
-    plan = playbook(name="djangoops.pooling.plan")
-    assert plan.code == 0, plan.output
-    assert changed in plan.words
-    verify = playbook(name="djangoops.pooling.verify")
-    assert verify.code != 0
-    assert changed in verify.words
-    run = playbook()
-    assert run.code == 0, run.output
-    assert changed.partition(",")[0] in run.words
-    assert "query_wait_timeout,15," in console("SHOW CONFIG")
-    assert playbook(name="djangoops.pooling.verify").code == 0
-    assert "is as planned" in playbook(name="djangoops.pooling.plan").words
-
-
 def test_verify_sees_what_counts_more_than_the_file(playbook: Playbook, sql: Query) -> None:
     """ALTER SYSTEM by somebody else: the role's own file is as it was, and the server runs with another value."""
     sql("ALTER SYSTEM SET client_connection_check_interval = '7s'")
@@ -78,6 +57,30 @@ def test_verify_sees_what_counts_more_than_the_file(playbook: Playbook, sql: Que
     assert verify.code != 0 and "client_connection_check_interval 7000ms -> " in verify.words, verify.output
 
 
+def test_plan_and_verify_see_what_somebody_changed(playbook: Playbook, pooler: Host) -> None:
+    """The playbook plan names what it would change on a running process, verify fails over it, and site undoes it.
+
+    No file differs: it is the running value that is compared, here that of a second process.
+    """
+    two = {"pooling_poolers": {"processes": 2}}
+    started = playbook(**two)
+    assert started.code == 0, started.output
+    psql = "cd / && runuser -u postgres -- psql -Xh /run/pgbouncer/2 -p 6432 -U pgbouncer -d pgbouncer -c"
+    assert pooler.run(f"{psql} 'SET query_wait_timeout = 99'").rc == 0
+    changed = "query_wait_timeout: running 99, wanted 15"
+    plan = playbook(name="djangoops.pooling.plan", **two)
+    assert plan.code == 0, plan.output
+    assert changed in plan.words and "is as planned" in plan.words
+    verify = playbook(name="djangoops.pooling.verify", **two)
+    assert verify.code != 0
+    assert f"(process 2) is not as wanted: {changed}" in verify.words
+    run = playbook(**two)
+    assert run.code == 0, run.output
+    assert changed.partition(",")[0] in run.words
+    assert playbook(name="djangoops.pooling.verify", **two).code == 0
+    assert changed not in playbook(name="djangoops.pooling.plan", **two).words
+
+
 def test_users_are_looked_up_where_the_inventory_says_so(
     playbook: Playbook, login: Query, console: Query, pooler: Host
 ) -> None:
@@ -85,7 +88,10 @@ def test_users_are_looked_up_where_the_inventory_says_so(
     asking = {"user": "pgbouncer_auth", "password": "asks", "dbname": "app"}
     if console("SHOW VERSION").split()[-1].startswith("1.18."):
         del asking["dbname"]  # came with 1.19; before, each database is asked
-    run = playbook(pooling_poolers={"auth_query": True}, pooling_auth_query=asking)
+    looked_up = {"pooling_poolers": {"auth_query": True}, "pooling_auth_query": asking}
+    checked = playbook("--check", "--diff", **looked_up)
+    assert checked.code == 0, checked.output
+    run = playbook(**looked_up)
     assert run.code == 0, run.output
     assert re.findall(r'^"(.*?)"', pooler.file("/etc/pgbouncer/userlist.txt").content_string, re.M) == [
         "pgbouncer_auth"
@@ -138,7 +144,10 @@ def test_two_pools_of_two_users(
         "worker": {"interface": "celery", "processes": 2, "databases": {"jobs": "jobs"}},
     }
     passwords = {**users(PASSWORD), "jobs-user": {"password": NEW_PASSWORD}}
-    run = playbook(pooling_pools=pools, pooling_services=services, pooling_users=passwords)
+    wanted = {"pooling_pools": pools, "pooling_services": services, "pooling_users": passwords}
+    checked = playbook("--check", "--diff", **wanted)
+    assert checked.code == 0 and "role jobs-user: created" in checked.words, checked.output
+    run = playbook(**wanted)
     assert run.code == 0, run.output
     # the entry has the pool's name, because PgBouncer reads none with a space
     assert "jobs-user logs in to jobs." in run.words

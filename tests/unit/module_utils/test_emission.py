@@ -121,8 +121,29 @@ def test_a_pooler_host() -> None:
         "postgresql_connection_limits": {},
         "pgbouncer_settings": result["pgbouncer"]["settings"],
         "pgbouncer_databases": result["pgbouncer"]["databases"],
+        "pgbouncer_processes": 1,
+        "pgbouncer_host": "",
         "pgbouncer_logins": [{"database": "app", "user": "web"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("listen_addr", "host"),
+    [("*", ""), ("127.0.0.1, ::", ""), ("127.0.0.1, ::1", "127.0.0.1"), ("", "/var/run/postgresql")],
+)
+def test_the_login_is_tried_where_the_pooler_listens(listen_addr: str, host: str) -> None:
+    read = inventory(pooler1={"pooling_pgbouncer_settings": {"listen_addr": listen_addr}})
+    assert parameters(read, "pooler1")["verify"]["pgbouncer_host"] == host
+
+
+def test_every_process_is_verified() -> None:
+    read = inventory(pooler1={"pooling_poolers": {"processes": 2}})
+    assert parameters(read, "pooler1")["verify"]["pgbouncer_processes"] == 2
+
+
+def test_the_socket_stays_where_the_proofs_look() -> None:
+    read = inventory(pooler1={"pooling_pgbouncer_settings": {"unix_socket_dir": "/run/pool"}})
+    assert "pooler1: pooling_pgbouncer_settings.unix_socket_dir" in refusal(read, "pooler1")
 
 
 def test_an_app_host() -> None:
