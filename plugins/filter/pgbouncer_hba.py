@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 ---
 name: pgbouncer_hba
 short_description: Render PgBouncer's auth_hba_file for one version
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The djangoops.pooling authors
 description:

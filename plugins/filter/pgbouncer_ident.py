@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 ---
 name: pgbouncer_ident
 short_description: Render PgBouncer's auth_ident_file
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The djangoops.pooling authors
 description:

@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 ---
 name: pgbouncer_login_problems
 short_description: Find settings, users and rules of PgBouncer that do not go together
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The djangoops.pooling authors
 description:

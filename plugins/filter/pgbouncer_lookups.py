@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 ---
 name: pgbouncer_lookups
 short_description: Tell where PgBouncer asks its auth_query
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The djangoops.pooling authors
 description:

@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 ---
 name: pgbouncer_tls_files
 short_description: Turn certificates and keys into files and the settings that name them
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The djangoops.pooling authors
 description:

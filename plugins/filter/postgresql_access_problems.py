@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 ---
 name: postgresql_access_problems
 short_description: Check declared roles and databases before a server is asked
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The djangoops.pooling authors
 description:

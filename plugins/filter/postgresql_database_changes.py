@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 ---
 name: postgresql_database_changes
 short_description: Compute what the privileges inside a database lack
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The djangoops.pooling authors
 description:

@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 ---
 name: postgresql_session_budget
 short_description: Compare the sessions of a PostgreSQL server with those expected
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The djangoops.pooling authors
 description:

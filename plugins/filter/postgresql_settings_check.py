@@ -10,7 +10,7 @@ DOCUMENTATION = r"""
 ---
 name: postgresql_settings_check
 short_description: Check settings against a running PostgreSQL before they are written
-version_added: 0.1.0
+version_added: 0.2.0
 author:
   - The djangoops.pooling authors
 description:
