@@ -24,6 +24,7 @@ from ansible_collections.djangoops.pooling.plugins.module_utils._fleet import (
     local_instances,
     services,
 )
+from ansible_collections.djangoops.pooling.plugins.module_utils._pgbouncer_ini import texts
 
 # What clients and poolers prove themselves by; md5 takes SCRAM secrets too, for servers that still store md5 hashes.
 AUTH_TYPES = ("scram-sha-256", "md5")
@@ -137,10 +138,13 @@ def _verify(parameters: Mapping[str, Mapping[str, Any]], pools: list[dict[str, A
 
 def _listens_at(settings: Mapping[str, Any]) -> str:
     """Where PgBouncer can be reached if not everywhere: an address, the directory of its unix socket, or empty."""
-    addresses = [part.strip() for part in str(settings.get("listen_addr", "*")).split(",") if part.strip()]
-    if {"*", "0.0.0.0", "::"} & set(addresses):
+    declared = texts({"listen_addr": settings.get("listen_addr", "*")})["listen_addr"]
+    addresses = [part.strip() for part in declared.split(",") if part.strip()]
+    if {"*", "0.0.0.0"} & set(addresses):
         return ""
-    return addresses[0] if addresses else SOCKET_DIR
+    first = addresses[0] if addresses else SOCKET_DIR
+    # the unspecified address of IPv6 takes no IPv4 in
+    return "::1" if first == "::" else first
 
 
 def entry_names(pools: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -129,9 +129,17 @@ def test_a_pooler_host() -> None:
 
 @pytest.mark.parametrize(
     ("listen_addr", "host"),
-    [("*", ""), ("127.0.0.1, ::", ""), ("127.0.0.1, ::1", "127.0.0.1"), ("", "/var/run/postgresql")],
+    [
+        ("*", ""),
+        (["*"], ""),
+        ("0.0.0.0, ::", ""),
+        ("127.0.0.1, ::1", "127.0.0.1"),
+        (["10.0.0.5", "127.0.0.1"], "10.0.0.5"),
+        ("::", "::1"),
+        ("", "/var/run/postgresql"),
+    ],
 )
-def test_the_login_is_tried_where_the_pooler_listens(listen_addr: str, host: str) -> None:
+def test_the_login_is_tried_where_the_pooler_listens(listen_addr: str | list[str], host: str) -> None:
     read = inventory(pooler1={"pooling_pgbouncer_settings": {"listen_addr": listen_addr}})
     assert parameters(read, "pooler1")["verify"]["pgbouncer_host"] == host
 
